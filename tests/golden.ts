@@ -1,5 +1,5 @@
 /**
- * Golden texts: what a decision printed, kept under test/golden/ and reviewed as a diff.
+ * Golden texts: what a decision printed, kept under tests/golden/ and reviewed as a diff.
  *
  *   matchesGolden("plan/two-fileservers.txt", rendered);
  *
@@ -13,7 +13,7 @@ import { dirname, join } from "node:path";
 export const GOLDEN_FOLDER = join(import.meta.dirname, "golden");
 
 export interface GoldenOptions {
-  /** Where the files lie; by default test/golden. */
+  /** Where the files lie; by default tests/golden. */
   readonly folder?: string;
   /** By default the process's own environment. */
   readonly environment?: Readonly<Record<string, string | undefined>>;

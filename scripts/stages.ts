@@ -1,0 +1,144 @@
+/** What `./test` decides: which stages run, how long each may take, and what its result counts. No I/O here. */
+
+export interface Stage {
+  readonly name: string;
+  /** Program and arguments; the program is found in node_modules/.bin first, then in the system's folders. */
+  readonly command: readonly [string, ...string[]];
+  readonly timeoutMs: number;
+  /** "one": the stage is one check. "tests": it reports single tests over descriptor 3 (run-tests.ts). */
+  readonly counts: "one" | "tests";
+}
+
+/** What run-tests.ts writes to descriptor 3, one JSON document per line. */
+export type TestReport =
+  | { readonly kind: "passed" | "failed" | "skipped"; readonly name: string }
+  | { readonly kind: "end" };
+
+export interface StageRun {
+  /** Exit status; null when the stage was ended by a signal or could not be started. */
+  readonly status: number | null;
+  readonly timedOut: boolean;
+  /** Lines from descriptor 3. */
+  readonly reports: readonly string[];
+}
+
+export interface Tally {
+  readonly passed: number;
+  readonly failed: number;
+  /** Why the stage did not simply pass, for the line that names it. */
+  readonly because?: string;
+}
+
+/**
+ * A stage that could not run to its end counts at least one failure: no result is never a good result.
+ * A skipped test counts as failed for the same reason.
+ */
+export function tallyStage(stage: Stage, run: StageRun): Tally {
+  const cut = cutShort(stage, run);
+  if (stage.counts === "one") {
+    return cut === undefined ? { passed: 1, failed: 0 } : { passed: 0, failed: 1, because: cut };
+  }
+  const reports = run.reports.map(parseReport);
+  const count = (kind: TestReport["kind"]): number => reports.filter((report) => report?.kind === kind).length;
+  const passed = count("passed");
+  const failed = count("failed") + count("skipped");
+  if (failed > 0) {
+    const skipped = count("skipped");
+    const also = skipped > 0 ? `, ${skipped} of them skipped` : "";
+    return { passed, failed, because: `${failed} tests did not pass${also}${cut === undefined ? "" : `; ${cut}`}` };
+  }
+  if (cut !== undefined) return { passed, failed: 1, because: cut };
+  if (count("end") === 0) return { passed, failed: 1, because: "the test run did not report its end" };
+  if (passed === 0) return { passed, failed: 1, because: "no test ran" };
+  return { passed, failed };
+}
+
+function cutShort(stage: Stage, run: StageRun): string | undefined {
+  if (run.timedOut) return `not done within ${stage.timeoutMs / 1000} s`;
+  if (run.status === null) return "ended by a signal, or could not be started";
+  return run.status === 0 ? undefined : `exit status ${run.status}`;
+}
+
+function parseReport(line: string): TestReport | undefined {
+  try {
+    return JSON.parse(line) as TestReport;
+  } catch {
+    return undefined;
+  }
+}
+
+export interface Choice {
+  readonly unitOnly: boolean;
+  readonly all: boolean;
+}
+
+/** Undefined for words it does not know. */
+export function parseChoice(argv: readonly string[]): Choice | undefined {
+  if (argv.some((word) => word !== "--unit" && word !== "--all")) return undefined;
+  return { unitOnly: argv.includes("--unit"), all: argv.includes("--all") };
+}
+
+const MINUTE_MS = 60_000;
+/** The whole of a plain `./test`, a minute short of what is promised; what is left of it bounds each stage. */
+export const TOTAL_TIMEOUT_MS = 24 * MINUTE_MS;
+/** With --all the lab tests also run what takes longer. */
+export const TOTAL_ALL_TIMEOUT_MS = 240 * MINUTE_MS;
+/** How long a stage that ran out of time may take to clean up (a lab has machines to stop) before it is killed. */
+export const CLEAN_UP_TIMEOUT_MS = 45_000;
+
+export interface Found {
+  readonly unitFiles: readonly string[];
+  readonly labFiles: readonly string[];
+}
+
+const STATIC_STAGES: readonly Stage[] = [
+  { name: "format", command: ["oxfmt", "--check", "src", "tests", "scripts"], timeoutMs: MINUTE_MS, counts: "one" },
+  {
+    name: "lint",
+    command: ["oxlint", "--type-aware", "--deny-warnings", "src", "tests", "scripts"],
+    timeoutMs: 3 * MINUTE_MS,
+    counts: "one",
+  },
+  { name: "types", command: ["tsc", "-p", "tsconfig.json", "--noEmit"], timeoutMs: 3 * MINUTE_MS, counts: "one" },
+  {
+    name: "types of decisions",
+    command: ["tsc", "-p", "tsconfig.decisions.json", "--noEmit"],
+    timeoutMs: 3 * MINUTE_MS,
+    counts: "one",
+  },
+];
+
+export function chooseStages(choice: Choice, found: Found): readonly Stage[] {
+  const unit: Stage = {
+    name: "unit tests",
+    command: ["node", "--no-warnings", "scripts/run-tests.ts", "--quiet", ...found.unitFiles],
+    timeoutMs: 4 * MINUTE_MS,
+    counts: "tests",
+  };
+  if (choice.unitOnly) return [...STATIC_STAGES, unit];
+  const build: Stage = {
+    name: "build",
+    command: ["node", "--no-warnings", "scripts/build.ts", "--check"],
+    timeoutMs: 3 * MINUTE_MS,
+    counts: "one",
+  };
+  if (found.labFiles.length === 0) return [...STATIC_STAGES, unit, build];
+  const lab: Stage = {
+    name: "lab tests",
+    command: ["node", "--no-warnings", "scripts/run-tests.ts", ...found.labFiles],
+    timeoutMs: choice.all ? TOTAL_ALL_TIMEOUT_MS : 22 * MINUTE_MS,
+    counts: "tests",
+  };
+  return [...STATIC_STAGES, unit, build, lab];
+}
+
+/** The stage with its bound cut to what is left of the whole, so that the last line is always reached in time. */
+export function withinBudget(stage: Stage, leftMs: number): Stage {
+  return { ...stage, timeoutMs: Math.max(1000, Math.min(stage.timeoutMs, leftMs - CLEAN_UP_TIMEOUT_MS)) };
+}
+
+export function verdictLine(tallies: readonly Tally[]): string {
+  const passed = tallies.reduce((sum, tally) => sum + tally.passed, 0);
+  const failed = tallies.reduce((sum, tally) => sum + tally.failed, 0);
+  return `${passed} passed, ${failed} failed`;
+}
