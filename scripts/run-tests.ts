@@ -58,7 +58,16 @@ function isOnlyOfChildren(event: Ended): boolean {
   return event.details.error?.failureType === "subtestsFailed";
 }
 
+/** Out of time, the runner sends SIGTERM: say what was running, for nothing else would tell. */
+const running = new Set<string>();
+process.once("SIGTERM", () => {
+  process.stdout.write(`ended from outside while running: ${[...running].join(", ") || "no test"}\n`);
+  process.exit(1);
+});
+
 for await (const { type, data } of run({ files, isolation: "none" })) {
+  if (type === "test:dequeue") running.add(data.name);
+  if (type === "test:pass" || type === "test:fail") running.delete(data.name);
   if (type === "test:pass") {
     const event = data as Ended;
     if (event.details.type === "suite") continue;
