@@ -1,7 +1,7 @@
 /**
  * The spec after validation: what the operator wants, with every default filled in. `load.ts` makes it
  * (`loadSpec(text: string, fileName: string): Spec`, throws a Fault of kind "invalid"; `parseSpec` returns the problems
- * as values). Everything in it has passed the strict character checks of `rules/`: it may go into
+ * as values). Everything in it has passed the strict character checks of `leaf.ts`: it may go into
  * /etc/exports, nfs.conf and argument lists without quoting.
  */
 import type { FileserverName, NodeName, VolumeName } from "./names.ts";
