@@ -1,6 +1,6 @@
 /** Clients and options of an export, as exports(5) of nfs-utils 2.6 to 2.8 takes them, less what cannot be safe here. */
 import { formatCidr, networkOf, parseAddress, parseCidr } from "./address.ts";
-import { isHostName, quoted, type LeafProblem } from "./leaf.ts";
+import { isHostName, problemOf, quoted, type LeafProblem } from "./leaf.ts";
 import { nearest } from "./nearest.ts";
 import type { ProblemCode } from "./problem-codes.ts";
 
@@ -26,7 +26,7 @@ export function parseClientMatch(text: string): ClientMatch | undefined {
 }
 
 export function checkClientMatch(text: string): LeafProblem | undefined {
-  const bad = (what: string, why: string, remedy: string): LeafProblem => ({ code: "bad-client", what, why, remedy });
+  const bad = problemOf("bad-client");
   const match = parseClientMatch(text);
   if (match === undefined) {
     const netmask = /^([0-9.]+)\/([0-9]+\.[0-9.]+)$/.exec(text);

@@ -16,6 +16,11 @@ export interface LeafProblem {
 
 export type LeafCheck = (text: string) => LeafProblem | undefined;
 
+/** A maker of problems of one code. */
+export function problemOf(code: ProblemCode): (what: string, why: string, remedy: string) => LeafProblem {
+  return (what, why, remedy) => ({ code, what, why, remedy });
+}
+
 const QUOTED_LENGTH_MAX = 60;
 
 /** The value as it is repeated in messages: quoted, cut to a bearable length. */
@@ -38,29 +43,31 @@ export function checkName(text: string): LeafProblem | undefined {
 
 /** UTS node names hold 64 characters (uname(2), __NEW_UTS_LEN), and the fileserver's is this name. */
 const HOSTNAME_LENGTH_MAX = 64;
+const HOSTNAME_WHY = "clients know the server by this name: it is the NSM name, and the NFSv4 server owner and scope";
 const LABELS = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*$/;
 
+function badHostname(what: string, remedy: string): LeafProblem {
+  return { code: "bad-hostname", what, why: HOSTNAME_WHY, remedy };
+}
+
 export function checkHostname(text: string): LeafProblem | undefined {
-  const bad = (what: string, remedy: string): LeafProblem => ({
-    code: "bad-hostname",
-    what,
-    why: "clients know the server by this name: it is the NSM name, and the NFSv4 server owner and scope",
-    remedy,
-  });
   if (text.length > HOSTNAME_LENGTH_MAX) {
-    return bad(
+    return badHostname(
       `${quoted(text)} has ${text.length} characters, more than ${HOSTNAME_LENGTH_MAX}`,
       "choose a shorter one",
     );
   }
   if (text !== text.toLowerCase() && LABELS.test(text.toLowerCase())) {
-    return bad(`${quoted(text)} has capitals`, `write ${text.toLowerCase()}: statd compares names letter by letter`);
+    return badHostname(
+      `${quoted(text)} has capitals`,
+      `write ${text.toLowerCase()}: statd compares names letter by letter`,
+    );
   }
   if (!LABELS.test(text) || parseAddress(text) !== undefined) {
-    return bad(`${quoted(text)} is not a host name`, "write a fully qualified name, e.g. home.example.com");
+    return badHostname(`${quoted(text)} is not a host name`, "write a fully qualified name, e.g. home.example.com");
   }
   if (!text.includes(".")) {
-    return bad(
+    return badHostname(
       `${quoted(text)} has no domain`,
       `write it in full, e.g. ${text}.example.com, as clients' name service knows it`,
     );
@@ -108,7 +115,7 @@ export function checkAddress(text: string): LeafProblem | undefined {
 }
 
 export function checkCidr(text: string): LeafProblem | undefined {
-  const bad = (what: string, why: string, remedy: string): LeafProblem => ({ code: "bad-cidr", what, why, remedy });
+  const bad = problemOf("bad-cidr");
   const cidr = parseCidr(text);
   if (cidr === undefined) {
     const alone = parseAddress(text) !== undefined;
@@ -164,7 +171,7 @@ export function checkInterface(text: string): LeafProblem | undefined {
 const MAC = /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/;
 
 export function checkMac(text: string): LeafProblem | undefined {
-  const bad = (what: string, why: string, remedy: string): LeafProblem => ({ code: "bad-mac", what, why, remedy });
+  const bad = problemOf("bad-mac");
   const lower = text.toLowerCase();
   if (!MAC.test(lower)) {
     return bad(
@@ -242,7 +249,7 @@ const PATH_CHARACTERS = /^\/[A-Za-z0-9/._+@=-]*$/;
 
 /** Mount paths and export paths. */
 export function checkPath(text: string): LeafProblem | undefined {
-  const bad = (what: string, why: string, remedy: string): LeafProblem => ({ code: "bad-path", what, why, remedy });
+  const bad = problemOf("bad-path");
   if (!text.startsWith("/")) {
     return bad(
       `${quoted(text)} is not an absolute path`,
@@ -352,13 +359,13 @@ export function checkDuration(minS: number, maxS: number, why: string): LeafChec
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 export function checkFsid(text: string): LeafProblem | undefined {
-  const bad = (what: string): LeafProblem => ({
+  const lower = text.toLowerCase();
+  const good = UUID.test(lower) && !/^[0-]+$/.test(lower);
+  if (good) return undefined;
+  return {
     code: "bad-fsid",
-    what,
+    what: UUID.test(lower) ? "the UUID of zeros is nobody's" : `${quoted(text)} is not a UUID`,
     why: "file handles on clients carry the fsid, so it has to be unique and to stay for ever",
     remedy: "write a UUID (`uuidgen` makes one), or leave fsid out: Holdfast derives one that never changes",
-  });
-  const lower = text.toLowerCase();
-  if (!UUID.test(lower)) return bad(`${quoted(text)} is not a UUID`);
-  return /^[0-]+$/.test(lower) ? bad("the UUID of zeros is nobody's") : undefined;
+  };
 }

@@ -4,7 +4,7 @@
  * Parts that are broken by themselves (the cluster, or one fileserver) are left out of the rules between keys, so that
  * one slip does not make a dozen messages; everything else is checked in the same run.
  */
-import { z } from "zod";
+import type { z } from "zod";
 import { buildCluster, buildFileserver } from "./build.ts";
 import type { Draft, DraftDirector, DraftFileserver } from "./draft.ts";
 import { optionFindings } from "./fileserver-rules.ts";

@@ -1,10 +1,9 @@
 /** The rules that hold between keys. Each finding has its own code; docs/spec.md says the same in tables. */
-import { unreachable } from "../base/assert.ts";
 import { networksOverlap, networkOfCidrAddress, parseAddress, parseCidr, formatAddress } from "./address.ts";
 import { addressPath, ownerOf, repeated, type Draft, type DraftFileserver, type Entry } from "./draft.ts";
 import { fileserverFindings } from "./fileserver-rules.ts";
 import type { Finding } from "./problem.ts";
-import type { VolumeDevice } from "./spec.ts";
+import { deviceName } from "./device.ts";
 
 export function ruleFindings(draft: Draft): readonly Finding[] {
   return [
@@ -189,21 +188,10 @@ function linkFindings(draft: Draft): readonly Finding[] {
   return findings;
 }
 
-function deviceText(device: VolumeDevice): string {
-  switch (device.kind) {
-    case "lv":
-      return `${device.vg}/${device.lv}`;
-    case "disk":
-      return device.path;
-    default:
-      return unreachable(device);
-  }
-}
-
 function deviceFindings(draft: Draft): readonly Finding[] {
   const entries = draft.fileservers.flatMap((fileserver) =>
     fileserver.spec.volumes.map((volume, index) => ({
-      key: deviceText(volume.device),
+      key: deviceName(volume.device),
       path: [...fileserver.path, "volumes", index, "device"],
       owner: `volume ${volume.name} of ${ownerOf(fileserver)}`,
       fileserver,
@@ -245,7 +233,7 @@ function fsidFindings(draft: Draft): readonly Finding[] {
   const entries = draft.fileservers.flatMap((fileserver) =>
     fileserver.spec.exports.map((item, index) => ({
       // One path written twice derives one fsid twice; "export-taken" has said so already.
-      key: `${item.fsid}`,
+      key: item.fsid,
       path: [...fileserver.path, "exports", index, "fsid"],
       owner: `${item.path} of ${ownerOf(fileserver)}`,
     })),

@@ -136,7 +136,7 @@ function kindOf(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "a map of keys";
   if (typeof value === "string") return `the text ${quoted(value)}`;
-  return `the ${typeof value === "number" ? "number" : "value"} ${String(value)}`;
+  return `the ${typeof value === "number" ? "number" : "value"} ${JSON.stringify(value)}`;
 }
 
 function unknownKey(parent: SchemaNode | undefined, path: SpecPath, key: string): Finding {
