@@ -1,0 +1,87 @@
+/** A drill's JSON (design/interface.md, "A drill's JSON"): field names are a contract with checks outside this repository. */
+import type { TimelineStep } from "../wire/timeline.ts";
+import { PROBES, type Probe, type Protocol } from "./names.ts";
+import { quantile } from "./pause.ts";
+
+export type Pauses = Readonly<Partial<Record<Probe, number>>>;
+
+export interface OracleCounts {
+  readonly acknowledgedWrites: number;
+  readonly lostWrites: number;
+  readonly locksHeld: number;
+  readonly locksLost: number;
+  readonly staleReads: number;
+  readonly errorsSeenByApplications: number;
+}
+
+export interface DrillDocument {
+  readonly scenario: string;
+  readonly fileserver: string;
+  readonly protocol: Protocol;
+  readonly seed: number;
+  /** From 1. */
+  readonly run: number;
+  readonly from: string;
+  readonly to: string;
+  readonly system: string;
+  readonly accelerator: string;
+  /** Where a probe did not come back: how long it had waited when the drill gave up; `because` says so. */
+  readonly pauseMs: Pauses;
+  readonly newOpenAfterReturnMs?: number;
+  readonly newLockAfterReturnMs?: number;
+  /** From the address's silence to its opening, by the timeline; what the pause above it is. */
+  readonly explainedMs?: number;
+  readonly unexplainedMs?: number;
+  /** `neighbour` only: the longest pause of the other fileserver's client while this one moved, and as long without a move. */
+  readonly neighbourPauseMs?: Pauses;
+  readonly neighbourBaselineMs?: Pauses;
+  readonly timeline: readonly TimelineStep[];
+  readonly oracle: OracleCounts;
+  readonly verdict: Verdict;
+  readonly because: readonly string[];
+}
+
+export type Verdict = "pass" | "fail";
+
+export interface ProbeSummary {
+  readonly medianMs: number;
+  readonly p90Ms: number;
+  readonly maxMs: number;
+}
+
+export type Summary = Readonly<Partial<Record<Probe, ProbeSummary>>>;
+
+export interface DrillReport {
+  readonly runs: readonly DrillDocument[];
+  readonly summary: Summary;
+  readonly summaryByProtocol: Readonly<Partial<Record<Protocol, Summary>>>;
+  readonly verdict: Verdict;
+}
+
+export function verdictOf(because: readonly string[]): Verdict {
+  return because.length === 0 ? "pass" : "fail";
+}
+
+export function reportOf(runs: readonly DrillDocument[]): DrillReport {
+  const protocols = [...new Set(runs.map((run) => run.protocol))];
+  const byProtocol = protocols.map((one) => [one, summaryOf(runs.filter((run) => run.protocol === one))] as const);
+  return {
+    runs,
+    summary: summaryOf(runs),
+    summaryByProtocol: Object.fromEntries(byProtocol),
+    // No run is no proof.
+    verdict: runs.length > 0 && runs.every((run) => run.verdict === "pass") ? "pass" : "fail",
+  };
+}
+
+export function summaryOf(runs: readonly DrillDocument[], pauses = (run: DrillDocument) => run.pauseMs): Summary {
+  const summary: Partial<Record<Probe, ProbeSummary>> = {};
+  for (const probe of PROBES) {
+    const values = runs.flatMap((run) => pauses(run)[probe] ?? []);
+    const [medianMs, p90Ms, maxMs] = [quantile(values, 0.5), quantile(values, 0.9), quantile(values, 1)];
+    if (medianMs !== undefined && p90Ms !== undefined && maxMs !== undefined) {
+      summary[probe] = { medianMs, p90Ms, maxMs };
+    }
+  }
+  return summary;
+}

@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Timeline, TimelineStep } from "../wire/timeline.ts";
+import { explainedPauseMs } from "./explain.ts";
+
+function timeline(...steps: readonly (readonly [string, number, number])[]): Timeline {
+  const all = steps.map(([step, startMs, endMs]): TimelineStep => ({
+    step,
+    node: "n1",
+    startMs,
+    endMs,
+    outcome: "done",
+  }));
+  return { id: "1", kind: "move", fileserver: "home", node: "n2", startedAtMs: 0, outcome: "done", steps: all };
+}
+
+test("the explained pause is from the first silence to the last opening", () => {
+  const moved = timeline(
+    ["put-state-aside", 0, 90],
+    ["silence-address", 100, 110],
+    ["stop-nfsd", 110, 400],
+    ["open-address:10.77.0.50", 1500, 1540],
+    ["open-address:fd77::50", 1500, 1560],
+    ["tickle-clients", 1560, 1600],
+    ["end-grace", 1600, 2400],
+  );
+  assert.equal(explainedPauseMs(moved), 1500);
+});
+
+test("a timeline that lacks silence or opening explains nothing", () => {
+  assert.equal(explainedPauseMs(timeline(["open-address", 10, 20])), undefined);
+  assert.equal(explainedPauseMs(timeline(["silence-address", 10, 20])), undefined);
+  assert.equal(explainedPauseMs(timeline(["silence-address", 0, 1], ["open-addresses", 10, 20])), undefined);
+});

@@ -1,0 +1,28 @@
+/** The words of the drills: what is probed, over which protocol, and how a mount is asked for. */
+
+/** What a client does all the time, each in a loop of its own. The order is that of every table. */
+export const PROBES = ["write", "read", "open", "lock"] as const;
+export type Probe = (typeof PROBES)[number];
+
+/** All that runs on a client during a drill: the probes, and the work on a real tree, which is judged but not timed. */
+export type LoopKind = Probe | "tree";
+
+export const PROTOCOLS = ["v3", "v4.1", "v4.2"] as const;
+export type Protocol = (typeof PROTOCOLS)[number];
+
+/**
+ * Options of mount.nfs(8). `hard` is what every application that must not lose data uses: calls wait, they never fail.
+ * `nosharecache` keeps two mounts of one export apart, so that one protocol's cache never answers for another's.
+ */
+const VERSIONS: Readonly<Record<Protocol, string>> = { v3: "vers=3", "v4.1": "vers=4.1", "v4.2": "vers=4.2" };
+
+export function mountOptions(protocol: Protocol): string {
+  return `${VERSIONS[protocol]},hard,nosharecache,noatime`;
+}
+
+/** "v3" → ["v3"], "all" → every protocol; undefined where the word is not one. */
+export function parseProtocols(word: string): readonly Protocol[] | undefined {
+  if (word === "all") return PROTOCOLS;
+  const found = PROTOCOLS.filter((protocol) => protocol === word);
+  return found.length === 0 ? undefined : found;
+}

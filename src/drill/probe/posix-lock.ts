@@ -1,0 +1,57 @@
+/**
+ * fcntl(2) byte-range locks. Node has no call for them (fs has neither fcntl nor flock), and they are what NFS turns
+ * into NLM and NFSv4 LOCK, so this file calls libc through Node 26's experimental `node:ffi`
+ * (`--experimental-ffi`); nothing else in Holdfast does. Classic POSIX locks, not open-file-description locks: only
+ * the classic ones are what applications on NFS use. x86-64 and glibc: `fcntl` is variadic, which changes nothing for
+ * integer arguments in that calling convention; `struct flock` is 32 bytes there (bits/fcntl.h).
+ */
+import type * as ForeignFunctions from "node:ffi";
+import { getSystemErrorName } from "node:util";
+
+/** Undefined without `--experimental-ffi`. */
+function foreignFunctions(): typeof ForeignFunctions | undefined {
+  return process.getBuiltinModule("node:ffi") as typeof ForeignFunctions | undefined;
+}
+
+const F_SETLKW = 7;
+const F_WRLCK = 1;
+const F_UNLCK = 2;
+const FLOCK_BYTES = 32;
+const START_AT = 8;
+const LENGTH_AT = 16;
+
+/** Exclusive locks of one byte. Both wait for as long as the server makes them wait, and throw like a call of `fs`. */
+export interface ByteLocks {
+  lock(descriptor: number, offset: number): void;
+  unlock(descriptor: number, offset: number): void;
+}
+
+export function openByteLocks(): ByteLocks {
+  const foreign = foreignFunctions();
+  if (foreign === undefined) throw new Error("node:ffi is missing: start the probe with --experimental-ffi");
+  const { fcntl, __errno_location: errnoLocation } = foreign.dlopen("libc.so.6", {
+    fcntl: { arguments: ["int32", "int32", "buffer"], return: "int32" },
+    __errno_location: { arguments: [], return: "pointer" },
+  }).functions;
+  const flock = Buffer.alloc(FLOCK_BYTES);
+  flock.writeBigInt64LE(1n, LENGTH_AT);
+  const call = (descriptor: number, type: number, offset: number, name: string): void => {
+    flock.writeInt16LE(type, 0);
+    flock.writeBigInt64LE(BigInt(offset), START_AT);
+    if (fcntl(descriptor, F_SETLKW, flock) === 0) return;
+    const code = getSystemErrorName(-foreign.getInt32(errnoLocation()));
+    throw Object.assign(new Error(`${code}: ${name} of byte ${offset}`), { code, syscall: name });
+  };
+  return {
+    lock: (descriptor, offset) => call(descriptor, F_WRLCK, offset, "lock"),
+    unlock: (descriptor, offset) => call(descriptor, F_UNLCK, offset, "unlock"),
+  };
+}
+
+/** A buffer that starts at a multiple of `alignment`, as O_DIRECT wants on local file systems (NFS does not mind). */
+export function alignedBuffer(sizeBytes: number, alignment: number): Buffer {
+  const backing = new ArrayBuffer(sizeBytes + alignment);
+  const address = foreignFunctions()?.getRawPointer(backing) ?? 0n;
+  const skip = (alignment - Number(address % BigInt(alignment))) % alignment;
+  return Buffer.from(backing, skip, sizeBytes);
+}

@@ -1,0 +1,53 @@
+/** A drill's report for a person. Pure. */
+import type { DrillDocument, DrillReport, Summary } from "./document.ts";
+import { PROBES } from "./names.ts";
+
+/** "planned-move home n1 -> n2 (v4.2): write 1840, read 1835, … ms; pass" */
+export function renderRun(document: DrillDocument): readonly string[] {
+  const pauses = PROBES.flatMap((probe) => {
+    const pauseMs = document.pauseMs[probe];
+    return pauseMs === undefined ? [] : [`${probe} ${pauseMs}`];
+  });
+  const { oracle } = document;
+  const lines = [
+    `run ${document.run}: ${document.fileserver} ${document.from} -> ${document.to} over ${document.protocol}: ${document.verdict}`,
+    `  pause: ${pauses.join(", ")} ms` +
+      (document.explainedMs === undefined
+        ? ""
+        : `; ${document.explainedMs} ms of it by the timeline, ${document.unexplainedMs} ms beside it`),
+    `  after data came back: new open ${document.newOpenAfterReturnMs ?? "?"} ms, new lock ${document.newLockAfterReturnMs ?? "?"} ms`,
+    `  ${oracle.acknowledgedWrites} acknowledged writes, ${oracle.lostWrites} lost; ${oracle.locksHeld} locks held, ${oracle.locksLost} lost; ` +
+      `${oracle.staleReads} stale reads; ${oracle.errorsSeenByApplications} errors seen by applications`,
+  ];
+  if (document.neighbourPauseMs !== undefined) {
+    const neighbour = PROBES.flatMap((probe) => {
+      const pauseMs = document.neighbourPauseMs?.[probe];
+      return pauseMs === undefined
+        ? []
+        : [`${probe} ${pauseMs} (quiet ${document.neighbourBaselineMs?.[probe] ?? "?"})`];
+    });
+    lines.push(`  neighbour's pause: ${neighbour.join(", ")} ms`);
+  }
+  for (const reason of document.because) lines.push(`  because: ${reason}`);
+  return lines;
+}
+
+/** Rows: protocol and probe; columns: median, p90, longest. */
+export function renderSummary(report: DrillReport): readonly string[] {
+  const lines = ["protocol  probe    median       p90   longest"];
+  for (const [protocol, summary] of Object.entries(report.summaryByProtocol))
+    lines.push(...summaryRows(protocol, summary));
+  const count = report.runs.length;
+  const passed = report.runs.filter((run) => run.verdict === "pass").length;
+  lines.push(`${passed} of ${count} ${count === 1 ? "run" : "runs"} passed`);
+  return lines;
+}
+
+function summaryRows(protocol: string, summary: Summary): readonly string[] {
+  return PROBES.flatMap((probe) => {
+    const row = summary[probe];
+    if (row === undefined) return [];
+    const cells = [row.medianMs, row.p90Ms, row.maxMs].map((value) => `${value} ms`.padStart(10));
+    return [`${protocol.padEnd(9)} ${probe.padEnd(5)} ${cells.join("")}`];
+  });
+}
