@@ -1,0 +1,49 @@
+import { Fault } from "../base/fault.ts";
+import { labPaths, type LabPaths } from "../lab/paths.ts";
+import { checkLabName } from "../lab/plan.ts";
+import type { LabWorld } from "../lab/up.ts";
+import { systemClock } from "../system/clock.ts";
+import { systemCommands } from "../system/commands.ts";
+import type { Io, Option } from "./command.ts";
+
+/** What every lab command takes. */
+export const LAB_NAME_OPTION: Option = { flags: "--name <name>", help: "which lab", default: "lab" };
+
+export function labNamed(options: Readonly<Record<string, unknown>>): {
+  readonly name: string;
+  readonly paths: LabPaths;
+} {
+  const name = checkLabName(String(options["name"]));
+  return { name, paths: labPaths(name) };
+}
+
+export function labWorld(io: Io): LabWorld {
+  return { commands: systemCommands({ timeScale: 1 }), clock: systemClock, progress: (line) => io.progress(line) };
+}
+
+/** A number given as an option; undefined when it was not given. */
+export function numberOption(options: Readonly<Record<string, unknown>>, name: string): number | undefined {
+  const text = options[name];
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (typeof text !== "boolean" && String(text).trim() !== "" && Number.isFinite(value)) return value;
+  throw new Fault({ kind: "invalid", code: "option-invalid", what: `--${name} needs a number, not "${String(text)}"` });
+}
+
+/** One of a list of words given as an option; undefined when it was not given. */
+export function wordOption<Word extends string>(
+  options: Readonly<Record<string, unknown>>,
+  name: string,
+  words: readonly Word[],
+): Word | undefined {
+  const text = options[name];
+  if (text === undefined) return undefined;
+  const word = words.find((known) => known === text);
+  if (word !== undefined) return word;
+  throw new Fault({
+    kind: "invalid",
+    code: "option-invalid",
+    what: `--${name} ${String(text)} is not known`,
+    remedy: `use one of: ${words.join(", ")}`,
+  });
+}

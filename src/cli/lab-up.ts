@@ -1,0 +1,57 @@
+import { Fault } from "../base/fault.ts";
+import { SUITES } from "../lab/recipe.ts";
+import { labUp } from "../lab/up.ts";
+import type { CliCommand } from "./command.ts";
+import { LAB_NAME_OPTION, labNamed, labWorld, numberOption, wordOption } from "./lab-options.ts";
+
+const CLUSTERS = ["none", "holdfast", "stock", "stock-tuned"] as const;
+
+export const LAB_UP: CliCommand = {
+  words: ["lab", "up"],
+  summary: "build the image if needed, and start the machines",
+  details: "What is not given stays as the lab was made; a new lab has 2 nodes, 1 client, Debian 13 and no cluster.",
+  arguments: [],
+  options: [
+    LAB_NAME_OPTION,
+    { flags: "--nodes <n>", help: "nodes n1, n2 … (1 to 8)" },
+    { flags: "--clients <n>", help: "clients c1, c2 … (0 to 8)" },
+    { flags: "--directors <n>", help: "directors d1, d2 … (0 to 4)" },
+    { flags: "--suite <suite>", help: "Debian's name: trixie (13) or bookworm (12)" },
+    { flags: "--cluster <kind>", help: "none, holdfast, stock or stock-tuned" },
+  ],
+  run: async ({ options, io }) => {
+    const { name, paths } = labNamed(options);
+    const cluster = wordOption(options, "cluster", CLUSTERS);
+    if (cluster === "stock" || cluster === "stock-tuned") {
+      throw new Fault({
+        kind: "invalid",
+        code: "lab-cluster-not-yet",
+        what: `--cluster ${cluster} does not exist yet`,
+        remedy: "use --cluster none or --cluster holdfast",
+      });
+    }
+    const report = await labUp(labWorld(io), paths, name, {
+      shape: {
+        nodes: numberOption(options, "nodes"),
+        clients: numberOption(options, "clients"),
+        directors: numberOption(options, "directors"),
+      },
+      suite: wordOption(options, "suite", SUITES),
+      cluster,
+    });
+    io.say(
+      `lab ${name} is up: ${report.machines.map((machine) => machine.name).join(", ")} (${report.state.accelerator})`,
+    );
+    io.say(`try: holdfast lab ssh n1    or: ssh -F ${paths.sshConfig} n1`);
+    io.document({
+      name,
+      folder: paths.folder,
+      sshConfig: paths.sshConfig,
+      accelerator: report.state.accelerator,
+      suite: report.state.suite,
+      cluster: report.state.cluster,
+      machines: report.machines,
+    });
+    return 0;
+  },
+};

@@ -1,0 +1,232 @@
+/**
+ * The machines' image: built once from Debian's packages, then found in the cache by the hash of its recipe.
+ * A build works in a folder of its own and is renamed when complete, so that a killed one leaves nothing half done.
+ */
+import { existsSync } from "node:fs";
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { Fault } from "../base/fault.ts";
+import { runChecked, type Command, type Commands } from "../system/commands.ts";
+import { toolPath } from "../system/tools.ts";
+import { cpioArchive, type CpioEntry } from "./initramfs.ts";
+import { imageId, recipeFor, type Recipe, type Suite } from "./recipe.ts";
+
+export interface Image {
+  readonly id: string;
+  readonly folder: string;
+  readonly disk: string;
+  readonly kernel: string;
+  readonly initramfs: string;
+  /** Private key whose public half every machine accepts for root. */
+  readonly sshKey: string;
+}
+
+const BUILD_TIMEOUT_MS = 900_000;
+const STEP_TIMEOUT_MS = 180_000;
+
+export interface ImageOptions {
+  readonly suite: Suite;
+  readonly cacheFolder: string;
+  /** Put into the image as /usr/lib/holdfast/node. */
+  readonly nodeBinary: string;
+  readonly nodeVersion: string;
+  readonly progress: (line: string) => void;
+}
+
+export function imageAt(cacheFolder: string, id: string): Image {
+  const folder = join(cacheFolder, "images", id);
+  return {
+    id,
+    folder,
+    disk: join(folder, "root.qcow2"),
+    kernel: join(folder, "vmlinuz"),
+    initramfs: join(folder, "initramfs"),
+    sshKey: join(folder, "key"),
+  };
+}
+
+export async function ensureImage(commands: Commands, options: ImageOptions): Promise<Image> {
+  const recipe = recipeFor(options.suite);
+  const image = imageAt(options.cacheFolder, imageId(recipe, options.nodeVersion));
+  if (existsSync(image.folder)) return image;
+  await mkdir(dirname(image.folder), { recursive: true });
+  const work = await mkdtemp(join(dirname(image.folder), `.${image.id}-`));
+  try {
+    await buildImage(commands, recipe, options, work);
+    await rename(work, image.folder).catch((error: unknown) => {
+      // Another `lab up` built the same at the same time: its result is as good.
+      if (!existsSync(image.folder)) throw error;
+    });
+  } finally {
+    await removeTree(commands, work);
+  }
+  return image;
+}
+
+async function buildImage(commands: Commands, recipe: Recipe, options: ImageOptions, work: string): Promise<void> {
+  const startedMs = performance.now();
+  const step = async (what: string, deed: () => Promise<unknown>): Promise<void> => {
+    const stepStartedMs = performance.now();
+    options.progress(`image ${recipe.suite}: ${what} …`);
+    await deed();
+    options.progress(`image ${recipe.suite}: ${what}: done, ${seconds(stepStartedMs)} s`);
+  };
+  const root = join(work, "root");
+  await step("files", () => layFiles(commands, recipe, options, work));
+  await step("Debian packages", () => debootstrap(commands, recipe, work, root));
+  await step("initramfs", () => writeInitramfs(recipe, work));
+  await step("disk", () => writeDisk(commands, recipe, work, root));
+  options.progress(`image ${recipe.suite}: built in ${seconds(startedMs)} s`);
+}
+
+function seconds(sinceMs: number): string {
+  return ((performance.now() - sinceMs) / 1000).toFixed(1);
+}
+
+async function layFiles(commands: Commands, recipe: Recipe, options: ImageOptions, work: string): Promise<void> {
+  const files = join(work, "files");
+  const put = async (path: string, mode: number, text: string): Promise<void> => {
+    await mkdir(dirname(join(files, path)), { recursive: true });
+    await writeFile(join(files, path), text);
+    await chmod(join(files, path), mode);
+  };
+  for (const file of recipe.files) await put(file.path, file.mode, file.text);
+  await put("usr/lib/lab/modules", 0o644, `${recipe.bootModules.join("\n")}\n`);
+  await put("usr/lib/lab/finish", 0o755, recipe.finish);
+  const key = join(work, "key");
+  await runChecked(commands, {
+    tool: "ssh-keygen",
+    args: ["-q", "-t", "ed25519", "-N", "", "-C", "holdfast-lab", "-f", key],
+    timeoutMs: STEP_TIMEOUT_MS,
+  });
+  await put("root/.ssh/authorized_keys", 0o600, await readFile(`${key}.pub`, "utf8"));
+  await mkdir(join(files, "etc/systemd/system"), { recursive: true });
+  await mkdir(join(files, "etc/systemd/system-generators"), { recursive: true });
+  for (const unit of recipe.masked) {
+    const folder = unit.includes(".") ? "system" : "system-generators";
+    await symlink("/dev/null", join(files, "etc/systemd", folder, unit));
+  }
+  await mkdir(join(files, "usr/lib/holdfast"), { recursive: true });
+  await copyFile(options.nodeBinary, join(files, "usr/lib/holdfast/node"));
+  await chmod(join(files, "usr/lib/holdfast/node"), 0o755);
+  await runChecked(commands, {
+    tool: "tar",
+    args: ["--owner=0", "--group=0", "--numeric-owner", "-C", files, "-cf", join(work, "files.tar"), "."],
+    timeoutMs: STEP_TIMEOUT_MS,
+  });
+  await rm(files, { recursive: true });
+}
+
+async function debootstrap(commands: Commands, recipe: Recipe, work: string, root: string): Promise<void> {
+  const out = (path: string, name: string): string => `--customize-hook=cat "$1"${path} > '${join(work, name)}'`;
+  await runChecked(commands, {
+    tool: "mmdebstrap",
+    args: [
+      "--variant=minbase",
+      "--format=directory",
+      `--include=${recipe.packages.join(",")}`,
+      '--aptopt=APT::Install-Recommends "false"',
+      ...["man/*", "doc/*", "locale/*", "i18n/locales/*"].map((path) => `--dpkgopt=path-exclude=/usr/share/${path}`),
+      // The machines boot with the initramfs made here; Debian's would take 15 s to build.
+      "--dpkgopt=path-exclude=/etc/kernel/postinst.d/initramfs-tools",
+      `--customize-hook=tar-in '${join(work, "files.tar")}' /`,
+      '--customize-hook=chroot "$1" sh /usr/lib/lab/finish',
+      out("/boot/vmlinuz-*", "vmlinuz"),
+      out("/usr/bin/busybox", "busybox"),
+      out("/usr/lib/lab/init", "init"),
+      ...recipe.bootModules.map((module) => out(`/usr/lib/lab/initramfs/${module}.ko`, `${module}.ko`)),
+      recipe.suite,
+      root,
+      await hostMirror(commands),
+    ],
+    timeoutMs: BUILD_TIMEOUT_MS,
+  });
+}
+
+/** The mirror that this host itself installs from: the lab works where the host's apt does. */
+async function hostMirror(commands: Commands): Promise<string> {
+  const given = process.env["HOLDFAST_LAB_MIRROR"];
+  if (given !== undefined && given !== "") return given;
+  const { stdout } = await runChecked(commands, {
+    tool: "apt-get",
+    args: ["indextargets", "--format", "$(SITE)", "Created-By: Packages", "Label: Debian", "Component: main"],
+    timeoutMs: STEP_TIMEOUT_MS,
+  });
+  const site = stdout.split("\n").find((line) => line.includes("://"));
+  if (site !== undefined) return site;
+  throw new Fault({
+    code: "lab-mirror-unknown",
+    what: "this host's apt has no Debian mirror from which the machines' image could be built",
+    remedy: "run apt-get update, or name a mirror in HOLDFAST_LAB_MIRROR",
+  });
+}
+
+async function writeInitramfs(recipe: Recipe, work: string): Promise<void> {
+  const file = async (path: string, from: string): Promise<CpioEntry> => ({
+    kind: "file",
+    path,
+    mode: 0o755,
+    content: await readFile(join(work, from)),
+  });
+  const folders = ["bin", "dev", "proc", "root", "modules"].map((path): CpioEntry => ({ kind: "folder", path }));
+  const modules = await Promise.all(recipe.bootModules.map((name) => file(`modules/${name}.ko`, `${name}.ko`)));
+  const archive = cpioArchive([
+    ...folders,
+    // The kernel opens /dev/console for init before anything is mounted.
+    { kind: "character-device", path: "dev/console", major: 5, minor: 1 },
+    await file("bin/busybox", "busybox"),
+    await file("init", "init"),
+    { kind: "file", path: "modules/order", mode: 0o644, content: Buffer.from(`${recipe.bootModules.join("\n")}\n`) },
+    ...modules,
+  ]);
+  await writeFile(join(work, "initramfs"), archive);
+  for (const name of ["busybox", "init", "files.tar", ...recipe.bootModules.map((module) => `${module}.ko`)]) {
+    await rm(join(work, name));
+  }
+}
+
+async function writeDisk(commands: Commands, recipe: Recipe, work: string, root: string): Promise<void> {
+  const raw = join(work, "root.img");
+  await writeFile(raw, "");
+  await truncate(raw, recipe.diskSizeBytes);
+  await runChecked(
+    commands,
+    asBuilder({
+      tool: "mke2fs",
+      args: [
+        "-q",
+        "-t",
+        "ext4",
+        "-L",
+        "lab",
+        "-m",
+        "0",
+        "-E",
+        "lazy_itable_init=1,lazy_journal_init=1,nodiscard",
+        "-d",
+        root,
+        raw,
+      ],
+      timeoutMs: STEP_TIMEOUT_MS,
+    }),
+  );
+  await runChecked(commands, {
+    tool: "qemu-img",
+    args: ["convert", "-O", "qcow2", raw, join(work, "root.qcow2")],
+    timeoutMs: STEP_TIMEOUT_MS,
+  });
+  await rm(raw);
+  await removeTree(commands, root);
+}
+
+/** Without root, mmdebstrap works in a user namespace; what it made can only be read and removed from inside it. */
+function asBuilder(command: Command): Command {
+  if (process.getuid?.() === 0) return command;
+  return { ...command, tool: "mmdebstrap", args: ["--unshare-helper", toolPath(command.tool), ...command.args] };
+}
+
+async function removeTree(commands: Commands, folder: string): Promise<void> {
+  if (!existsSync(folder)) return;
+  await commands.run(asBuilder({ tool: "rm", args: ["-rf", "--one-file-system", folder], timeoutMs: STEP_TIMEOUT_MS }));
+  await rm(folder, { recursive: true, force: true });
+}
