@@ -56,9 +56,14 @@ setsid "$2" --experimental-ffi --no-warnings probe.mjs run config.json </dev/nul
 echo $!
 `;
 
+/** The state in proc_pid_stat(5) follows the name in brackets; a zombie has ended, whoever is slow to reap it. */
 const POLL_SCRIPT = `cd "$1"
 echo "@now $(cut -d' ' -f1 /proc/uptime)"
-if kill -0 "$2" 2>/dev/null; then echo "@alive"; else echo "@dead $(tail -c 500 probe.out | tr '\\n' ' ')"; fi
+stat=; [ ! -r "/proc/$2/stat" ] || read -r stat < "/proc/$2/stat"
+case "\${stat##*) }" in
+""|[ZX]*) echo "@dead $(tail -c 500 probe.out | tr '\\n' ' ')" ;;
+*) echo "@alive" ;;
+esac
 shift 2
 while [ $# -gt 1 ]; do
   echo "@log $1"
