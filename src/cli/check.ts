@@ -1,9 +1,10 @@
+import { explain, toFault } from "../base/fault.ts";
 import { deviceName } from "../model/device.ts";
 import { parseSpec } from "../model/load.ts";
 import { formatProblem, PROBLEMS_TOLD_MAX, type SpecProblem, type SpecWarning } from "../model/problem.ts";
 import type { FileserverSpec, Spec } from "../model/spec.ts";
 import type { CliCommand, Io } from "./command.ts";
-import { FILE_OPTION, fileOption, readSpecText } from "./spec-file.ts";
+import { FILE_OPTION, fileOption, readSpecText, type SpecText } from "./spec-file.ts";
 
 export const CHECK: CliCommand = {
   words: ["check"],
@@ -12,7 +13,14 @@ export const CHECK: CliCommand = {
   arguments: [],
   options: [FILE_OPTION],
   run: async ({ options, io }) => {
-    const { path, text } = await readSpecText(fileOption(options));
+    const given = fileOption(options);
+    let read: SpecText;
+    try {
+      read = await readSpecText(given);
+    } catch (error) {
+      return sayUnreadable(io, given, error);
+    }
+    const { path, text } = read;
     const parsed = parseSpec(text);
     if (parsed.ok) {
       sayValid(io, path, parsed.spec, parsed.warnings);
@@ -28,6 +36,17 @@ function sayValid(io: Io, path: string, spec: Spec, warnings: readonly SpecWarni
   for (const line of describeSpec(spec)) io.say(line);
   for (const warning of warnings) io.say(`warning: ${formatProblem(path, warning)}`);
   io.say(`${path} is valid${warnings.length === 0 ? "" : `, with ${count(warnings.length, "warning")}`}`);
+}
+
+/** A file that cannot be read at all is a problem like any other for those who read the document. */
+function sayUnreadable(io: Io, given: string | undefined, error: unknown): number {
+  const fault = toFault(error);
+  if (fault.kind !== "invalid") throw error;
+  const problem = { code: fault.code, path: "", line: 1, column: 1, what: fault.message };
+  const rest = { why: fault.why ?? "", remedy: fault.remedy ?? "" };
+  io.document({ valid: false, path: given ?? null, problems: [{ ...problem, ...rest }], warnings: [] });
+  for (const line of explain(fault)) io.progress(line);
+  return 2;
 }
 
 function sayInvalid(io: Io, path: string, problems: readonly SpecProblem[]): void {

@@ -70,12 +70,14 @@ function versionFindings(value: unknown): readonly Finding[] {
 function readDraft(source: Source, shape: readonly Finding[]): Draft {
   const broken = new Set(shape.map((finding) => partOf(finding.path)));
   const sound = (part: string): boolean => !broken.has(part) && !broken.has("");
-  const cluster = sound("cluster") ? buildCluster(read(clusterSchema, valueAt(source.value, ["cluster"]))) : undefined;
+  const clusterInput = sound("cluster") ? read(clusterSchema, valueAt(source.value, ["cluster"])) : undefined;
+  const cluster = clusterInput === undefined ? undefined : buildCluster(clusterInput);
   const clusterName = cluster?.name ?? "";
   const fileservers: DraftFileserver[] = [];
   for (const [index, value] of listAt(source, "fileservers").entries()) {
     if (!sound("fileservers") || !sound(`fileservers.${index}`)) continue;
     const input = read(fileserverSchema, value);
+    if (input === undefined) continue;
     fileservers.push({
       path: ["fileservers", index],
       spec: buildFileserver(input, clusterName),
@@ -98,8 +100,9 @@ function partOf(path: Finding["path"]): string {
   return path.length === 0 ? "" : "elsewhere";
 }
 
-function read<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
-  return schema.parse(value);
+function read<T extends z.ZodType>(schema: T, value: unknown): z.output<T> | undefined {
+  const result = schema.safeParse(value);
+  return result.success ? result.data : undefined;
 }
 
 function listAt(source: Source, key: string): readonly unknown[] {
@@ -110,7 +113,7 @@ function listAt(source: Source, key: string): readonly unknown[] {
 function conflictFindings(source: Source, draft: Draft): readonly Finding[] {
   return draft.fileservers.flatMap((fileserver) => {
     const input = read(fileserverSchema, valueAt(source.value, fileserver.path));
-    return optionFindings(fileserver.path, input.exports);
+    return optionFindings(fileserver.path, input?.exports ?? []);
   });
 }
 

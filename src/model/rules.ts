@@ -176,6 +176,8 @@ function linkFindings(draft: Draft): readonly Finding[] {
     .filter((fileserver) => fileserver.spec.link === "macvlan")
     .map((fileserver) => ({ key: fileserver.spec.mac, path: [...fileserver.path, "mac"], owner: ownerOf(fileserver) }));
   for (const { entry, first } of repeated(macs)) {
+    // Two fileservers of one name derive one address; "name-taken" has said so already.
+    if (entry.owner === first.owner) continue;
     findings.push({
       code: "mac-taken",
       path: entry.path,

@@ -25,7 +25,14 @@ export function shapeFindings(value: unknown): readonly Finding[] {
   if (result.success) return [];
   const schema = specJsonSchema() as SchemaNode;
   const findings = result.error.issues.flatMap((issue) => findingsOf(schema, value, issue, []));
-  return findings.filter((finding) => !isMisspelt(finding, findings));
+  return findings.filter((finding) => !isMisspelt(finding, findings) && !isFollowUp(finding, findings));
+}
+
+/** zod measures the length of a text even where it wanted a list. */
+function isFollowUp(finding: Finding, findings: readonly Finding[]): boolean {
+  if (finding.code !== "too-few" && finding.code !== "too-many") return false;
+  const path = formatPath(finding.path);
+  return findings.some((other) => other.code === "wrong-type" && formatPath(other.path) === path);
 }
 
 /** A required key that is missing because it stands there misspelt is told once, as the misspelling. */

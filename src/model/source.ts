@@ -60,7 +60,7 @@ export function readSource(text: string): SourceResult {
     prettyErrors: false,
     stringKeys: true,
     uniqueKeys: false,
-    logLevel: "silent",
+    logLevel: "error",
     resolveKnownTags: false,
   });
   const walk: Walk = { lines, findings: [], values: 0 };
