@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { CODE_RULES, NO_TEST_BESIDE } from "./tidy/code.ts";
 import { LAYER_RULES, STARTS_PROGRAMS_ITSELF } from "./tidy/layers.ts";
-import { REPOSITORY_RULES, commandsWithoutPage } from "./tidy/repository.ts";
+import { REPOSITORY_RULES, commandsWithoutPage, stepsWithoutPage } from "./tidy/repository.ts";
 import { file, findingText, repositoryFiles, type Rule } from "./tidy/rule.ts";
 
 const files = repositoryFiles();
@@ -33,6 +33,12 @@ describe("the rules themselves", () => {
   });
 });
 
+test("steps without a page are found", () => {
+  assert.deepEqual(stepsWithoutPage(["open-address", "start-nfsd"], "first `start-nfsd`, then open-address"), [
+    "open-address",
+  ]);
+});
+
 describe("the repository", () => {
   test("was read", () => {
     assert.ok(files.some(({ path }) => path === "src/base/fault.ts"));
@@ -51,6 +57,12 @@ describe("the repository", () => {
     // Only here, so that a command line that does not load fails this one test.
     const { COMMANDS } = await import("../src/cli/commands.ts");
     assert.deepEqual(commandsWithoutPage(COMMANDS, files), [], "instead: write what it does, with its whole name");
+  });
+
+  test("every step is explained in docs/architecture.md", async () => {
+    const { STEP_BOUNDS_MS } = await import("../src/failover/step.ts");
+    const page = files.find(({ path }) => path === "docs/architecture.md");
+    assert.deepEqual(stepsWithoutPage(Object.keys(STEP_BOUNDS_MS), page?.text ?? ""), []);
   });
 
   test("exceptions name files that exist, and give a reason", () => {

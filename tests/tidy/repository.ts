@@ -112,6 +112,22 @@ export const REPOSITORY_RULES: readonly Rule[] = [
     right: [[file("docs/a.md", "see debian.org")]],
   },
   {
+    name: "a reader can open what is cited",
+    instead: "cite docs/kernel-nfs.md with its section, the kernel's file, a man page or an RFC",
+    find: (files) =>
+      files
+        .filter(({ path }) => !isTidyItself(path))
+        .flatMap((from) =>
+          linesThat(/\b(?:facts|design|spike|shared)\/[\w-]+\.\w+|\bfacts:/, from, "cites what is not here"),
+        ),
+    wrong: [
+      [file("src/nfs/a.ts", "// see facts/kernel-nfs.md, section 2")],
+      [file("README.md", "as in design/interface.md")],
+      [file("src/nfs/a.ts", "// facts: it hangs")],
+    ],
+    right: [[file("src/nfs/a.ts", "// see docs/kernel-nfs.md, section 2; fs/nfsd/nfssvc.c; the facts are clear")]],
+  },
+  {
     name: "no emoji",
     instead: "say it in a word",
     find: (files) => files.flatMap((from) => linesThat(EMOJI, from, "emoji")),
@@ -171,4 +187,9 @@ export function commandsWithoutPage(
   return commands
     .map(({ words }) => ["holdfast", ...words].join(" "))
     .filter((line) => !pages.some((text) => new RegExp(`\\b${line}\\b`).test(text)));
+}
+
+/** Kinds of steps that the page about the takeover does not explain. */
+export function stepsWithoutPage(kinds: readonly string[], page: string): readonly string[] {
+  return kinds.filter((kind) => !page.includes(`\`${kind}\``));
 }
