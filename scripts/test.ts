@@ -1,7 +1,7 @@
 /** The runner behind ./test: stages one after the other, each with its name, duration and bound; one verdict line. */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import {
   CLEAN_UP_TIMEOUT_MS,
   TOTAL_ALL_TIMEOUT_MS,
@@ -35,10 +35,24 @@ function findFiles(): Found {
 function environmentOf(choice: Choice): NodeJS.ProcessEnv {
   return {
     ...process.env,
+    HOLDFAST_LAB_HOME: LAB_HOME,
     // Every tool here starts with "env node": that must be the Node that is shipped, not the host's.
     PATH: [join(ROOT, "node_modules/.bin"), process.env["PATH"] ?? "/usr/bin:/bin"].join(delimiter),
     ...(choice.all ? { HOLDFAST_TEST_ALL: "1" } : {}),
   };
+}
+
+/** Labs of tests live apart from those that people use. */
+const LAB_HOME = join(ROOT, ".holdfast-lab-tests");
+
+/** Whatever labs the tests left, orderly or not: down and forgotten. */
+function takeLabsDown(environment: NodeJS.ProcessEnv): void {
+  for (const state of globSync("*/lab.json", { cwd: LAB_HOME })) {
+    const name = dirname(state);
+    process.stdout.write(`taking down the lab ${name} that the tests left\n`);
+    const args = ["--no-warnings", "src/cli/program.ts", "lab", "down", "--name", name, "--wipe"];
+    spawnSync("node", args, { cwd: ROOT, env: environment, stdio: "inherit", timeout: CLEAN_UP_TIMEOUT_MS });
+  }
 }
 
 function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
@@ -111,6 +125,7 @@ async function main(choice: Choice): Promise<number> {
     tallies.push(tally);
     process.stdout.write(stageLine(at, stage, tally, performance.now() - stageStartedMs));
   }
+  takeLabsDown(environment);
   for (const stage of stages.slice(tallies.length)) {
     tallies.push({ passed: 0, failed: 1, because: "not run" });
     process.stdout.write(`${stage.name}: FAILED (not run: interrupted)\n`);
