@@ -3,7 +3,23 @@ import type { CliCommand } from "./command.ts";
 import { LAB_DOWN } from "./lab-down.ts";
 import { LAB_SWITCH } from "./lab-switch.ts";
 import { LAB_UP } from "./lab-up.ts";
+import { LAB_CAPTURE } from "./lab-capture.ts";
+import { LAB_CP } from "./lab-cp.ts";
+import { LAB_FAULT } from "./lab-fault.ts";
+import { LAB_SSH } from "./lab-ssh.ts";
+import { LAB_STATUS } from "./lab-status.ts";
 import { SCHEMA } from "./schema.ts";
 
 /** Every command, in the order in which `holdfast --help` lists them. */
-export const COMMANDS: readonly CliCommand[] = [CHECK, SCHEMA, LAB_UP, LAB_DOWN, LAB_SWITCH];
+export const COMMANDS: readonly CliCommand[] = [
+  CHECK,
+  SCHEMA,
+  LAB_UP,
+  LAB_DOWN,
+  LAB_CAPTURE,
+  LAB_CP,
+  LAB_FAULT,
+  LAB_SSH,
+  LAB_STATUS,
+  LAB_SWITCH,
+];

@@ -1,4 +1,5 @@
 import { Fault } from "../base/fault.ts";
+import type { Lab } from "../lab/open.ts";
 import { labPaths, type LabPaths } from "../lab/paths.ts";
 import { checkLabName } from "../lab/plan.ts";
 import type { LabWorld } from "../lab/up.ts";
@@ -45,5 +46,17 @@ export function wordOption<Word extends string>(
     code: "option-invalid",
     what: `--${name} ${String(text)} is not known`,
     remedy: `use one of: ${words.join(", ")}`,
+  });
+}
+
+/** The machine's name, or a Fault that lists those there are. */
+export function knownMachine(lab: Lab, machine: string | undefined): string {
+  const names = lab.machines.map((plan) => plan.name);
+  if (machine !== undefined && names.includes(machine)) return machine;
+  throw new Fault({
+    kind: "invalid",
+    code: "lab-machine-unknown",
+    what: `lab ${lab.name} has no machine ${machine ?? "(none given)"}`,
+    remedy: `its machines are ${names.join(", ")}`,
   });
 }

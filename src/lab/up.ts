@@ -1,6 +1,6 @@
 /** `lab up`: from whatever is there to machines that answer. Every step looks first, so that a killed run is simply repeated. */
 import { existsSync } from "node:fs";
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { Fault } from "../base/fault.ts";
 import { waitFor, type Clock } from "../system/clock.ts";
@@ -275,6 +275,35 @@ async function waitForMachine(
   return { name, how, sshAfterMs, readyAfterMs };
 }
 
+/** Gives one machine power, as pressing its button does; with `wait` until its role is ready. */
+export async function powerOn(
+  world: LabWorld,
+  paths: LabPaths,
+  state: LabState,
+  image: Image,
+  name: string,
+  wait: boolean,
+): Promise<MachineUp | undefined> {
+  const startedMs = world.clock.monotonicMs();
+  const machine = planMachines(state.shape).find((plan) => plan.name === name);
+  if (machine === undefined) throw machineUnknown(state, name);
+  const running = (await findLabProcesses(paths)).machines;
+  if (running.has(name)) {
+    throw new Fault({ kind: "refused", code: "lab-machine-on", what: `${name} is already on` });
+  }
+  const logBytes = await sizeOf(serialLog(paths, name));
+  await rm(memoryFile(paths, name), { force: true });
+  await startMachine({
+    machine,
+    image,
+    paths,
+    accelerator: state.accelerator,
+    sshPort: portOf(state, name),
+    resume: false,
+  });
+  return wait ? waitForMachine(world, paths, state, name, "booted", logBytes, startedMs) : undefined;
+}
+
 function inSeconds(durationMs: number): string {
   return `${(durationMs / 1000).toFixed(1)} s`;
 }
@@ -282,7 +311,11 @@ function inSeconds(durationMs: number): string {
 export function portOf(state: LabState, machine: string): number {
   const port = state.sshPorts[machine];
   if (port !== undefined) return port;
-  throw new Fault({
+  throw machineUnknown(state, machine);
+}
+
+function machineUnknown(state: LabState, machine: string): Fault {
+  return new Fault({
     kind: "invalid",
     code: "lab-machine-unknown",
     what: `this lab has no machine ${machine}`,
