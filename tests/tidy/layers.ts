@@ -20,7 +20,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   linux: ["base", "model", "system"],
   lvm: ["base", "model", "system"],
   scsi: ["base", "model", "system"],
-  nfs: ["base", "model", "system"],
+  // The NFS server is a part of Linux: connections, mounts and locks have their shapes there.
+  nfs: ["base", "model", "system", "linux"],
   pacemaker: ["base", "model", "system"],
   ipvs: ["base", "model", "system"],
   ssh: ["base", "model", "system"],
