@@ -38,6 +38,7 @@ function environmentOf(choice: Choice): NodeJS.ProcessEnv {
     HOLDFAST_LAB_HOME: LAB_HOME,
     // Every tool here starts with "env node": that must be the Node that is shipped, not the host's.
     PATH: [join(ROOT, "node_modules/.bin"), process.env["PATH"] ?? "/usr/bin:/bin"].join(delimiter),
+    ...(process.stdout.isTTY ? {} : { NO_COLOR: "1" }),
     ...(choice.all ? { HOLDFAST_TEST_ALL: "1" } : {}),
   };
 }
