@@ -1,5 +1,7 @@
 import { CHECK } from "./check.ts";
 import type { CliCommand } from "./command.ts";
+import { demoCommand } from "./demo.ts";
+import { drillCommand } from "./drill.ts";
 import { LAB_DOWN } from "./lab-down.ts";
 import { LAB_SWITCH } from "./lab-switch.ts";
 import { LAB_UP } from "./lab-up.ts";
@@ -10,10 +12,17 @@ import { LAB_SSH } from "./lab-ssh.ts";
 import { LAB_STATUS } from "./lab-status.ts";
 import { SCHEMA } from "./schema.ts";
 
+/** Commands that use others, as an operator would, find them by their words: importing them here would be a circle. */
+function findCommand(...words: readonly string[]): CliCommand | undefined {
+  return COMMANDS.find((command) => command.words.join(" ") === words.join(" "));
+}
+
 /** Every command, in the order in which `holdfast --help` lists them. */
 export const COMMANDS: readonly CliCommand[] = [
   CHECK,
   SCHEMA,
+  drillCommand(findCommand),
+  demoCommand(findCommand),
   LAB_UP,
   LAB_DOWN,
   LAB_CAPTURE,

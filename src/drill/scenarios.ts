@@ -60,7 +60,7 @@ export function findScenario(name: string): Scenario {
     kind: "invalid",
     code: "unknown-scenario",
     what: `there is no scenario ${JSON.stringify(name)}`,
-    remedy: `use one of: ${SCENARIOS.map((one) => one.name).join(", ")}`,
+    remedy: "`holdfast drill --list` names them",
   });
 }
 

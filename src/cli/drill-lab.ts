@@ -1,0 +1,178 @@
+/** Joins drills to the lab: machines by its ssh configuration, moves by the `move` command, and a lab brought up when none runs. */
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { Fault, type FaultDocument } from "../base/fault.ts";
+import type { FileserverTarget, World } from "../drill/measure.ts";
+import { servingNode } from "../drill/placement.ts";
+import type { Machines, Mover, Progress } from "../drill/ports.ts";
+import { writeProbeProgram } from "../drill/program.ts";
+import { findLabProcesses } from "../lab/machines.ts";
+import { openLab, type Lab } from "../lab/open.ts";
+import { labPaths, type LabPaths } from "../lab/paths.ts";
+import { checkLabName } from "../lab/plan.ts";
+import { readState } from "../lab/state.ts";
+import type { Spec } from "../model/spec.ts";
+import { systemClock } from "../system/clock.ts";
+import type { Timeline } from "../wire/timeline.ts";
+import type { CliCommand, Io } from "./command.ts";
+import { LAB_DOWN } from "./lab-down.ts";
+import { LAB_UP } from "./lab-up.ts";
+import { readSpecFile } from "./spec-file.ts";
+
+/** Finds a command by its words: the drill uses `move` as an operator would. */
+export type FindCommand = (...words: readonly string[]) => CliCommand | undefined;
+
+export interface DrillLab {
+  readonly world: World;
+  readonly spec: Spec;
+  readonly fileservers: readonly FileserverTarget[];
+  readonly nodes: readonly string[];
+  /** True when it was there before. */
+  readonly found: boolean;
+}
+
+export interface DrillLabSettings {
+  readonly name: string;
+  /** Leave a lab that was brought up for the drill. */
+  readonly keep: boolean;
+  /** Forget the disks of a lab that was made for this, not only stop it. */
+  readonly wipe: boolean;
+}
+
+/** Runs `body` on a lab that serves; one that had to be brought up is taken down afterwards. */
+export async function withDrillLab<T>(
+  findCommand: FindCommand,
+  settings: DrillLabSettings,
+  progress: Progress,
+  body: (lab: DrillLab) => Promise<T>,
+): Promise<T> {
+  const paths = labPaths(checkLabName(settings.name));
+  const existed = existsSync(paths.stateFile);
+  const found = await isServing(paths);
+  const program = await mkdtemp(join(tmpdir(), "holdfast-probe-"));
+  try {
+    if (!found) {
+      progress(`lab ${settings.name}: bringing it up`);
+      await runQuietly(LAB_UP, { args: [], options: { name: settings.name, cluster: "holdfast" } }, progress);
+    }
+    const localPath = join(program, "probe.mjs");
+    await writeProbeProgram(localPath);
+    return await body(await openDrillLab(findCommand, settings.name, localPath, found, progress));
+  } finally {
+    await rm(program, { recursive: true, force: true });
+    if (!found && !settings.keep) {
+      progress(`lab ${settings.name}: taking it down`);
+      const options = { name: settings.name, wipe: settings.wipe && !existed };
+      await runQuietly(LAB_DOWN, { args: [], options }, progress);
+    }
+  }
+}
+
+/** A lab fits when all its machines run and it was set up to serve. */
+async function isServing(paths: LabPaths): Promise<boolean> {
+  const state = await readState(paths.stateFile);
+  if (state === undefined || state.cluster !== "holdfast" || !existsSync(paths.spec)) return false;
+  const { machines } = await findLabProcesses(paths);
+  return Object.keys(state.sshPorts).every((name) => machines.has(name));
+}
+
+async function openDrillLab(
+  findCommand: FindCommand,
+  name: string,
+  localPath: string,
+  found: boolean,
+  progress: Progress,
+): Promise<DrillLab> {
+  const lab = await openLab(name, progress);
+  const { spec } = await readSpecFile(lab.specPath);
+  const machines = labMachines(lab);
+  const fileservers = spec.fileservers.map((one): FileserverTarget => {
+    const exported = one.exports[0];
+    if (exported !== undefined) return { name: one.name, host: one.hostname, exportPath: exported.path };
+    throw new Fault({ kind: "invalid", code: "nothing-exported", what: `fileserver ${one.name} exports nothing` });
+  });
+  const nodes = spec.cluster.nodes.map((node) => node.name as string);
+  const mover: Mover = {
+    serving: (fileserver) => servingNode(machines, nodes, targetNamed(fileservers, fileserver)),
+    move: (fileserver, node) => moveByCommand(findCommand, lab.specPath, fileserver, node, progress),
+  };
+  const world: World = {
+    machines,
+    mover,
+    clock: systemClock,
+    program: { localPath, remoteNode: "/usr/lib/holdfast/node" },
+    system: "holdfast",
+    accelerator: lab.accelerator,
+    progress,
+  };
+  return { world, spec, fileservers, nodes, found };
+}
+
+export function targetNamed(fileservers: readonly FileserverTarget[], name: string): FileserverTarget {
+  const target = fileservers.find((one) => one.name === name);
+  if (target !== undefined) return target;
+  throw new Fault({
+    kind: "invalid",
+    code: "unknown-fileserver",
+    what: `there is no fileserver ${JSON.stringify(name)}`,
+    remedy: `use one of: ${fileservers.map((one) => one.name).join(", ")}`,
+  });
+}
+
+function labMachines(lab: Lab): Machines {
+  return {
+    exec: (machine, argv, options) => lab.exec(machine, argv, options),
+    copyTo: async (machine, localPath, remotePath) => {
+      await lab.exec(machine, ["mkdir", "-p", dirname(remotePath)]);
+      await lab.copyTo(machine, localPath, remotePath);
+    },
+  };
+}
+
+/** `holdfast move` as it is, so that what is measured is what an operator gets. */
+async function moveByCommand(
+  findCommand: FindCommand,
+  spec: string,
+  fileserver: string,
+  node: string,
+  progress: Progress,
+): Promise<Timeline> {
+  const move = findCommand("move");
+  if (move === undefined) throw new Fault({ code: "move-missing", what: "this holdfast has no command `move`" });
+  const invocation = { args: [fileserver, node], options: { file: spec, json: true } };
+  const document = (await runQuietly(move, invocation, progress)) as { readonly timeline?: Timeline } | undefined;
+  if (document?.timeline !== undefined) return document.timeline;
+  throw new Fault({ code: "move-without-timeline", what: `holdfast move ${fileserver} ${node} gave no timeline` });
+}
+
+interface QuietInvocation {
+  readonly args: readonly string[];
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** Runs a command inside this one: its progress goes on, its document is returned, failing is a Fault. */
+export async function runQuietly(
+  command: CliCommand,
+  invocation: QuietInvocation,
+  progress: Progress,
+): Promise<unknown> {
+  const documents: unknown[] = [];
+  const io: Io = {
+    json: true,
+    terminal: false,
+    say: () => undefined,
+    progress,
+    document: (value) => void documents.push(value),
+  };
+  const status = await command.run({ ...invocation, io });
+  const document = documents.at(-1);
+  if (status === 0) return document;
+  const said = (document as { readonly error?: FaultDocument } | undefined)?.error;
+  throw new Fault({
+    code: "inner-command-failed",
+    what: `holdfast ${command.words.join(" ")} ended with status ${status}${said === undefined ? "" : `: ${said.what}`}`,
+    ...(said?.remedy === undefined ? {} : { remedy: said.remedy }),
+  });
+}

@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Io } from "./command.ts";
+import { runQuietly, targetNamed } from "./drill-lab.ts";
+import { drillCommand, readChoice } from "./drill.ts";
+
+const DEFAULTS = { protocol: "v4.2", seed: "1", fileserver: "home", client: "c1", lab: "lab", treeFiles: "20000" };
+
+test("a drill's options are read, and wrong ones are refused before anything starts", () => {
+  assert.deepEqual(readChoice({ ...DEFAULTS, runs: "3" }), {
+    protocols: ["v4.2"],
+    runs: 3,
+    seed: 1,
+    fileserver: "home",
+    client: "c1",
+    lab: "lab",
+    treeFiles: 20_000,
+  });
+  assert.deepEqual(readChoice({ ...DEFAULTS, protocol: "all" }).protocols, ["v3", "v4.1", "v4.2"]);
+  assert.equal(readChoice(DEFAULTS).runs, undefined);
+  for (const wrong of [{ protocol: "v4.0" }, { runs: "0" }, { runs: "1.5" }, { runs: "many" }, { seed: "-1" }]) {
+    assert.throws(() => readChoice({ ...DEFAULTS, ...wrong }), { kind: "invalid", code: "option-invalid" });
+  }
+});
+
+function quietIo(said: string[], documents: unknown[]): Io {
+  return {
+    json: false,
+    terminal: false,
+    say: (line) => void said.push(line),
+    progress: () => undefined,
+    document: (value) => void documents.push(value),
+  };
+}
+
+test("the list names the scenarios; no scenario and an unknown one are wrong usage", async () => {
+  const command = drillCommand(() => undefined);
+  const said: string[] = [];
+  const documents: unknown[] = [];
+  const io = quietIo(said, documents);
+  assert.equal(await command.run({ args: [], options: { ...DEFAULTS, list: true }, io }), 0);
+  assert.match(said.join("\n"), /^planned-move {2}moves a fileserver/m);
+  assert.match(JSON.stringify(documents), /"neighbour"/);
+  await assert.rejects(command.run({ args: [], options: DEFAULTS, io }), { code: "scenario-missing" });
+  await assert.rejects(command.run({ args: ["nothing"], options: DEFAULTS, io }), { code: "unknown-scenario" });
+});
+
+test("a command run inside another gives its document, and failing is a fault", async () => {
+  const command = { words: ["move"], summary: "", arguments: [], options: [] };
+  const good = { ...command, run: async ({ io }: { io: Io }) => (io.document({ timeline: 1 }), 0) };
+  assert.deepEqual(await runQuietly(good, { args: [], options: {} }, () => undefined), { timeline: 1 });
+  const refused = { kind: "refused", code: "no", what: "n2 cannot serve home" };
+  const bad = { ...command, run: async ({ io }: { io: Io }) => (io.document({ error: refused }), 3) };
+  await assert.rejects(
+    runQuietly(bad, { args: [], options: {} }, () => undefined),
+    /holdfast move ended with status 3: n2 cannot serve home/,
+  );
+});
+
+test("an unknown fileserver is told together with the known ones", () => {
+  const home = { name: "home", host: "home.lab.example", exportPath: "/export/data" };
+  assert.equal(targetNamed([home], "home"), home);
+  assert.throws(() => targetNamed([home], "hom"), { code: "unknown-fileserver", remedy: "use one of: home" });
+});
