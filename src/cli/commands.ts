@@ -7,6 +7,7 @@ import { LAB_SWITCH } from "./lab-switch.ts";
 import { LAB_UP } from "./lab-up.ts";
 import { LAB_CAPTURE } from "./lab-capture.ts";
 import { LAB_CP } from "./lab-cp.ts";
+import { LAB_DEPLOY } from "./lab-deploy.ts";
 import { LAB_FAULT } from "./lab-fault.ts";
 import { LAB_SSH } from "./lab-ssh.ts";
 import { LAB_STATUS } from "./lab-status.ts";
@@ -25,6 +26,7 @@ export const COMMANDS: readonly CliCommand[] = [
   demoCommand(findCommand),
   LAB_UP,
   LAB_DOWN,
+  LAB_DEPLOY,
   LAB_CAPTURE,
   LAB_CP,
   LAB_FAULT,

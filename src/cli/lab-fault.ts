@@ -1,7 +1,7 @@
 import { FAULT_USAGE, parseFault } from "../lab/fault-words.ts";
 import { openLab } from "../lab/open.ts";
 import type { CliCommand } from "./command.ts";
-import { LAB_NAME_OPTION, labNamed, numberOption } from "./lab-options.ts";
+import { LAB_NAME_OPTION, labNamed, numberOption, textOption } from "./lab-options.ts";
 
 const KINDS = Object.entries(FAULT_USAGE).map(([kind, usage]) => `  ${kind} ${usage}`);
 
@@ -28,8 +28,7 @@ export const LAB_FAULT: CliCommand = {
   ],
   run: async ({ args, options, io }) => {
     const lab = await openLab(labNamed(options).name, (line) => io.progress(line));
-    const text = (name: string): string | undefined =>
-      options[name] === undefined ? undefined : String(options[name]);
+    const text = (name: string): string | undefined => textOption(options, name);
     const fault = parseFault(
       args,
       {

@@ -14,7 +14,7 @@ export function labNamed(options: Readonly<Record<string, unknown>>): {
   readonly name: string;
   readonly paths: LabPaths;
 } {
-  const name = checkLabName(String(options["name"]));
+  const name = checkLabName(textOption(options, "name") ?? "lab");
   return { name, paths: labPaths(name) };
 }
 
@@ -24,11 +24,17 @@ export function labWorld(io: Io): LabWorld {
 
 /** A number given as an option; undefined when it was not given. */
 export function numberOption(options: Readonly<Record<string, unknown>>, name: string): number | undefined {
-  const text = options[name];
+  const text = textOption(options, name);
   if (text === undefined) return undefined;
   const value = Number(text);
-  if (typeof text !== "boolean" && String(text).trim() !== "" && Number.isFinite(value)) return value;
-  throw new Fault({ kind: "invalid", code: "option-invalid", what: `--${name} needs a number, not "${String(text)}"` });
+  if (text.trim() !== "" && Number.isFinite(value)) return value;
+  throw new Fault({ kind: "invalid", code: "option-invalid", what: `--${name} needs a number, not "${text}"` });
+}
+
+/** A word given as an option, in whatever form a caller inside Holdfast gave it. */
+export function textOption(options: Readonly<Record<string, unknown>>, name: string): string | undefined {
+  const value = options[name];
+  return typeof value === "string" || typeof value === "number" ? String(value) : undefined;
 }
 
 /** One of a list of words given as an option; undefined when it was not given. */
@@ -37,14 +43,14 @@ export function wordOption<Word extends string>(
   name: string,
   words: readonly Word[],
 ): Word | undefined {
-  const text = options[name];
+  const text = textOption(options, name);
   if (text === undefined) return undefined;
   const word = words.find((known) => known === text);
   if (word !== undefined) return word;
   throw new Fault({
     kind: "invalid",
     code: "option-invalid",
-    what: `--${name} ${String(text)} is not known`,
+    what: `--${name} ${text} is not known`,
     remedy: `use one of: ${words.join(", ")}`,
   });
 }

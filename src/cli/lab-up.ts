@@ -1,6 +1,7 @@
 import { Fault } from "../base/fault.ts";
+import { bringUp } from "../lab/bring-up.ts";
 import { SUITES } from "../lab/recipe.ts";
-import { labUp } from "../lab/up.ts";
+
 import type { CliCommand } from "./command.ts";
 import { LAB_NAME_OPTION, labNamed, labWorld, numberOption, wordOption } from "./lab-options.ts";
 
@@ -30,7 +31,7 @@ export const LAB_UP: CliCommand = {
         remedy: "use --cluster none or --cluster holdfast",
       });
     }
-    const report = await labUp(labWorld(io), paths, name, {
+    const report = await bringUp(labWorld(io), paths, name, {
       shape: {
         nodes: numberOption(options, "nodes"),
         clients: numberOption(options, "clients"),
@@ -40,7 +41,7 @@ export const LAB_UP: CliCommand = {
       cluster,
     });
     io.say(
-      `lab ${name} is up: ${report.machines.map((machine) => machine.name).join(", ")} (${report.state.accelerator})`,
+      `lab ${name} is up: ${report.machines.map((machine) => machine.name).join(", ")} (${report.state.accelerator}, ${(report.durationMs / 1000).toFixed(1)} s)`,
     );
     io.say(`try: holdfast lab ssh n1    or: ssh -F ${paths.sshConfig} n1`);
     io.document({
@@ -51,6 +52,8 @@ export const LAB_UP: CliCommand = {
       suite: report.state.suite,
       cluster: report.state.cluster,
       machines: report.machines,
+      deployed: report.deployed,
+      durationMs: report.durationMs,
     });
     return 0;
   },

@@ -1,4 +1,5 @@
 /** The faults that a lab can inject, as data, and how the command line says them. Pure. */
+import { unreachable } from "../base/assert.ts";
 import { Fault } from "../base/fault.ts";
 import { LUNS, NETWORKS, type Network } from "./plan.ts";
 
@@ -122,6 +123,8 @@ export function parseFault(words: readonly string[], options: FaultOptions, mach
         process: second,
         signal: wordFrom("kill: signal", options.signal ?? "KILL", SIGNALS),
       };
+    default:
+      return unreachable(kind);
   }
 }
 

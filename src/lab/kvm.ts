@@ -45,10 +45,10 @@ async function readCache(path: string): Promise<{ readonly key: string; readonly
 
 async function guestBoots(commands: Commands, image: Image): Promise<boolean> {
   const args = [
-    ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-machine", "q35", "-m", "256"],
-    ...["-accel", "kvm", "-cpu", "host", "-serial", "stdio"],
-    ...["-kernel", image.kernel, "-initrd", image.initramfs, "-append", "console=ttyS0 quiet panic=-1 lab.probe"],
-  ];
+    ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-machine", "q35", "-m", "256"],
+    ["-accel", "kvm", "-cpu", "host", "-serial", "stdio"],
+    ["-kernel", image.kernel, "-initrd", image.initramfs, "-append", "console=ttyS0 quiet panic=-1 lab.probe"],
+  ].flat();
   try {
     const { stdout } = await runChecked(commands, { tool: "qemu-system-x86_64", args, timeoutMs: PROBE_TIMEOUT_MS });
     return stdout.includes(PROBE_ANSWER);

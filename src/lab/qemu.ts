@@ -52,26 +52,26 @@ export function lunDisk(paths: Pick<LabPaths, "disks">, lun: string): string {
 export function qemuArguments(launch: MachineLaunch): readonly string[] {
   const { machine, paths, accelerator } = launch;
   return [
-    ...["-name", `guest=${guestName(paths, machine.name)}`],
-    ...["-nodefaults", "-no-user-config", "-display", "none"],
-    ...["-machine", "q35,vmport=off,smbus=off,hpet=off"],
-    ...(accelerator === "kvm" ? ["-accel", "kvm", "-cpu", "host"] : ["-accel", "tcg,thread=multi", "-cpu", TCG_CPU]),
-    ...["-smp", "1", "-m", `${machine.memoryMiB}`],
-    ...["-qmp", `unix:${qmpSocket(paths, machine.name)},server=on,wait=off`],
-    ...["-chardev", `file,id=console,path=${serialLog(paths, machine.name)},append=on`, "-serial", "chardev:console"],
-    ...["-kernel", launch.image.kernel, "-initrd", launch.image.initramfs, "-append", kernelCommandLine(machine)],
-    ...systemDiskArguments(systemDisk(paths, machine.name)),
-    ...machine.luns.flatMap((lun) => lunArguments(lun, lunDisk(paths, lun))),
-    ...["-netdev", `user,id=management,ipv6=off,hostfwd=tcp:127.0.0.1:${launch.sshPort}-:22`],
-    ...["-device", `virtio-net-pci,netdev=management,id=nic-management,mac=${machine.managementMac},romfile=`],
-    ...machine.interfaces.flatMap(({ network, mac }) => [
+    ["-name", `guest=${guestName(paths, machine.name)}`],
+    ["-nodefaults", "-no-user-config", "-display", "none"],
+    ["-machine", "q35,vmport=off,smbus=off,hpet=off"],
+    accelerator === "kvm" ? ["-accel", "kvm", "-cpu", "host"] : ["-accel", "tcg,thread=multi", "-cpu", TCG_CPU],
+    ["-smp", "1", "-m", `${machine.memoryMiB}`],
+    ["-qmp", `unix:${qmpSocket(paths, machine.name)},server=on,wait=off`],
+    ["-chardev", `file,id=console,path=${serialLog(paths, machine.name)},append=on`, "-serial", "chardev:console"],
+    ["-kernel", launch.image.kernel, "-initrd", launch.image.initramfs, "-append", kernelCommandLine(machine)],
+    systemDiskArguments(systemDisk(paths, machine.name)),
+    machine.luns.flatMap((lun) => lunArguments(lun, lunDisk(paths, lun))),
+    ["-netdev", `user,id=management,ipv6=off,hostfwd=tcp:127.0.0.1:${launch.sshPort}-:22`],
+    ["-device", `virtio-net-pci,netdev=management,id=nic-management,mac=${machine.managementMac},romfile=`],
+    machine.interfaces.flatMap(({ network, mac }) => [
       "-netdev",
       `stream,id=${network},server=off,addr.type=unix,addr.path=${networkSocket(paths, network, machine.name)}`,
       "-device",
       `virtio-net-pci,netdev=${network},id=nic-${network},mac=${mac},romfile=`,
     ]),
-    ...(launch.resume ? ["-S", "-incoming", "defer"] : []),
-  ];
+    launch.resume ? ["-S", "-incoming", "defer"] : [],
+  ].flat();
 }
 
 function kernelCommandLine(machine: MachinePlan): string {
@@ -85,21 +85,21 @@ function kernelCommandLine(machine: MachinePlan): string {
  */
 function systemDiskArguments(path: string): readonly string[] {
   return [
-    ...["-object", "throttle-group,id=system-limit"],
-    ...["-blockdev", `driver=file,node-name=system-file,filename=${path},discard=unmap`],
-    ...["-blockdev", "driver=qcow2,node-name=system-disk,file=system-file,discard=unmap,cache.no-flush=on"],
-    ...["-blockdev", "driver=throttle,node-name=system-top,throttle-group=system-limit,file=system-disk"],
-    ...["-device", "virtio-blk-pci,drive=system-top,id=disk-system"],
-  ];
+    ["-object", "throttle-group,id=system-limit"],
+    ["-blockdev", `driver=file,node-name=system-file,filename=${path},discard=unmap`],
+    ["-blockdev", "driver=qcow2,node-name=system-disk,file=system-file,discard=unmap,cache.no-flush=on"],
+    ["-blockdev", "driver=throttle,node-name=system-top,throttle-group=system-limit,file=system-disk"],
+    ["-device", "virtio-blk-pci,drive=system-top,id=disk-system"],
+  ].flat();
 }
 
 /** Write-back with every flush carried out on the host's disk: what the guest was told is safe, is safe. */
 function lunArguments(lun: string, path: string): readonly string[] {
   return [
-    ...["-object", `throttle-group,id=${lun}-limit`],
-    ...["-blockdev", `driver=file,node-name=${lun}-file,filename=${path},discard=unmap`],
-    ...["-blockdev", `driver=raw,node-name=${lun}-disk,file=${lun}-file,discard=unmap`],
-    ...["-blockdev", `driver=throttle,node-name=${lun}-top,throttle-group=${lun}-limit,file=${lun}-disk`],
-    ...["-device", `virtio-blk-pci,drive=${lun}-top,id=disk-${lun},serial=${lun},write-cache=on`],
-  ];
+    ["-object", `throttle-group,id=${lun}-limit`],
+    ["-blockdev", `driver=file,node-name=${lun}-file,filename=${path},discard=unmap`],
+    ["-blockdev", `driver=raw,node-name=${lun}-disk,file=${lun}-file,discard=unmap`],
+    ["-blockdev", `driver=throttle,node-name=${lun}-top,throttle-group=${lun}-limit,file=${lun}-disk`],
+    ["-device", `virtio-blk-pci,drive=${lun}-top,id=disk-${lun},serial=${lun},write-cache=on`],
+  ].flat();
 }

@@ -89,12 +89,15 @@ export function runAttached(program: string, args: readonly string[]): Promise<n
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: "inherit" });
     // The terminal sends an interrupt to both; the program decides what it means.
-    const ignore = (): void => undefined;
-    process.on("SIGINT", ignore);
+    process.on("SIGINT", ignoreInterrupt);
     child.on("error", reject);
     child.on("close", (status) => {
-      process.off("SIGINT", ignore);
+      process.off("SIGINT", ignoreInterrupt);
       resolve(status ?? 255);
     });
   });
+}
+
+function ignoreInterrupt(): void {
+  // Having a handler at all is what keeps this process alive.
 }

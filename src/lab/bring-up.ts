@@ -1,0 +1,50 @@
+/** The whole of `lab up`: machines, then Holdfast in them, then the cluster that was asked for. */
+import { messageOf } from "../base/fault.ts";
+import { currentBundle, deployBundle } from "./bundle.ts";
+import { setUpHoldfast } from "./cluster.ts";
+import type { LabPaths } from "./paths.ts";
+import { labUp, type LabWorld, type UpChoice, type UpReport } from "./up.ts";
+
+export interface BringUpReport extends UpReport {
+  readonly durationMs: number;
+  /** Machines that got a new bundle. */
+  readonly deployed: readonly string[];
+}
+
+export async function bringUp(
+  world: LabWorld,
+  paths: LabPaths,
+  name: string,
+  choice: UpChoice,
+): Promise<BringUpReport> {
+  const startedMs = world.clock.monotonicMs();
+  // Made while the machines boot.
+  const bundling = currentBundle().then(
+    (bundle) => ({ bundle }),
+    (error: unknown) => ({ error }),
+  );
+  const report = await labUp(world, paths, name, choice);
+  const bundled = await bundling;
+  if ("error" in bundled) {
+    // Machines without a cluster are of use without Holdfast in them.
+    if (report.state.cluster !== "none") throw bundled.error;
+    world.progress(`machines keep the Holdfast they have: ${messageOf(bundled.error)}`);
+  }
+  const names = report.machines.map((machine) => machine.name);
+  const deployed = "bundle" in bundled ? await deployBundle(world, paths, names, bundled.bundle) : [];
+  if (deployed.length > 0) world.progress(`bundle put into ${deployed.join(", ")}`);
+  if (report.state.cluster === "holdfast") await setUpHoldfast(world, paths, report.state, deployed);
+  return { ...report, deployed, durationMs: Math.round(world.clock.monotonicMs() - startedMs) };
+}
+
+/** `lab deploy`: the machines that are running get what the sources say now. */
+export async function redeploy(
+  world: LabWorld,
+  paths: LabPaths,
+  state: UpReport["state"],
+  machines: readonly string[],
+): Promise<readonly string[]> {
+  const deployed = await deployBundle(world, paths, machines, await currentBundle());
+  if (state.cluster === "holdfast") await setUpHoldfast(world, paths, state, deployed);
+  return deployed;
+}
