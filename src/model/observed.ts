@@ -1,0 +1,50 @@
+/**
+ * What was found on the nodes, for the planner and for `status`. Every part can be unknown by itself, with the reason,
+ * and unknown is never read as "not there".
+ */
+import type { Observed } from "../base/observed.ts";
+import type { Spec } from "./spec.ts";
+
+export interface ObservedCluster {
+  /** One entry per node that was looked at: the spec's nodes, and others known to have carried fileservers. */
+  readonly nodes: readonly NodeObservation[];
+}
+
+export interface NodeObservation {
+  readonly node: string;
+  readonly agent: Observed<AgentObservation>;
+  /** /etc/holdfast/holdfast.yaml on the node; `undefined` inside where there is none. */
+  readonly spec: Observed<InstalledSpec | undefined>;
+  /** Fileservers of which anything exists on the node: serving, half-way, or warm. Known only from a running agent. */
+  readonly fileservers: Observed<readonly FileserverObservation[]>;
+}
+
+export type AgentObservation =
+  | { readonly state: "absent" }
+  | { readonly state: "stopped" }
+  | {
+      readonly state: "running";
+      readonly version: string;
+      /** Generation (specHash) of the spec that the agent works by; undefined while it has none. */
+      readonly generation: string | undefined;
+    };
+
+export interface InstalledSpec {
+  /** specHash of the spec. */
+  readonly generation: string;
+  readonly spec: Spec;
+}
+
+export interface FileserverObservation {
+  readonly name: string;
+  readonly state: FileserverState;
+}
+
+/** States of a fileserver on one node: nothing of it there, warm standby, under way, in service, or stuck half-way. */
+export type FileserverState = "absent" | "standby" | "taking-over" | "serving" | "releasing" | "failed";
+
+/** A node of which nothing could be learnt. */
+export function unknownNode(node: string, why: string): NodeObservation {
+  const nothing = { known: false, why } as const;
+  return { node, agent: nothing, spec: nothing, fileservers: nothing };
+}

@@ -1,0 +1,92 @@
+/** What is done to nodes: the agent, its spec, and nodes that leave the cluster. */
+import type { NodeObservation } from "../model/observed.ts";
+import type { World } from "./world.ts";
+import type { NodeAction, Note } from "./plan.ts";
+
+export interface NodeActions {
+  /** Bring every known node to the desired spec, with its agent running. */
+  readonly write: readonly NodeAction[];
+  /** Take out nodes that the spec no longer has; comes last, when nothing of ours runs there any more. */
+  readonly retire: readonly NodeAction[];
+}
+
+/** Why nothing may be done to the node, or undefined. */
+export function nodeObstacle(world: World, node: NodeObservation): string | undefined {
+  for (const part of [node.agent, node.spec] as const) if (!part.known) return part.why;
+  if (otherCluster(world, node) !== undefined) return "it belongs to another cluster";
+  return undefined;
+}
+
+function otherCluster(world: World, node: NodeObservation): string | undefined {
+  const installed = node.spec.known ? node.spec.value?.spec.cluster.name : undefined;
+  return installed === undefined || installed === world.desired.cluster.name ? undefined : installed;
+}
+
+export function nodeActions(world: World): NodeActions {
+  return {
+    write: world.nodes.flatMap((node) => (nodeObstacle(world, node) === undefined ? writeActions(world, node) : [])),
+    retire: world.strangers.flatMap((node) => retireActions(world, node)),
+  };
+}
+
+function writeActions(world: World, node: NodeObservation): readonly NodeAction[] {
+  if (!node.agent.known || !node.spec.known) return [];
+  const actions: NodeAction[] = [];
+  const agent = node.agent.value;
+  if (agent.state === "absent") {
+    actions.push({ kind: "install-agent", node: node.node, because: "Holdfast is not installed" });
+  }
+  const installed = node.spec.value?.generation;
+  if (installed !== world.generation) {
+    const because = installed === undefined ? "there is none yet" : `it has generation ${shortGeneration(installed)}`;
+    actions.push({ kind: "write-spec", node: node.node, because });
+  }
+  if (agent.state !== "running") {
+    const because = agent.state === "absent" ? "it is new" : "it is not running";
+    actions.push({ kind: "start-agent", node: node.node, because });
+  } else if (agent.generation !== world.generation) {
+    const because =
+      agent.generation === undefined
+        ? "the agent has no spec yet"
+        : `the agent works by generation ${shortGeneration(agent.generation)}`;
+    actions.push({ kind: "reload-agent", node: node.node, because });
+  }
+  return actions;
+}
+
+/** Only an agent of ours, with our spec, is retired; a stranger of another cluster is none of our business. */
+function retireActions(world: World, node: NodeObservation): readonly NodeAction[] {
+  if (nodeObstacle(world, node) !== undefined || !node.spec.known || node.spec.value === undefined) return [];
+  return [{ kind: "retire-node", node: node.node, because: "the spec no longer has it" }];
+}
+
+export function nodeBlocks(world: World): readonly Note[] {
+  return [...world.nodes, ...world.strangers].flatMap((node): readonly Note[] => {
+    const other = otherCluster(world, node);
+    if (other !== undefined) {
+      return [
+        {
+          code: "other-cluster",
+          about: node.node,
+          what: `${node.node} belongs to cluster ${other}, so nothing is done to it`,
+          remedy: "correct cluster.name or the node's address, or take the node out of the other cluster first",
+        },
+      ];
+    }
+    const obstacle = nodeObstacle(world, node);
+    if (obstacle === undefined) return [];
+    return [
+      {
+        code: "node-unknown",
+        about: node.node,
+        what: `nothing is done to ${node.node}: ${obstacle}`,
+        remedy: "make it reachable and plan again",
+      },
+    ];
+  });
+}
+
+/** Enough of a generation to tell two apart. */
+export function shortGeneration(generation: string): string {
+  return generation.slice(0, 8);
+}

@@ -1,0 +1,63 @@
+/** What the planner looks at, put in order. */
+import { specHash } from "../model/derive.ts";
+import type { NodeObservation, ObservedCluster } from "../model/observed.ts";
+import type { FileserverSpec, Spec } from "../model/spec.ts";
+
+/** Everything that the parts of the planner look at. */
+export interface World {
+  readonly desired: Spec;
+  readonly generation: string;
+  /** The spec's nodes in its order; a node that was not looked at stands there as unknown. */
+  readonly nodes: readonly NodeObservation[];
+  /** Nodes that were looked at and are not in the spec. */
+  readonly strangers: readonly NodeObservation[];
+  /** Nodes that some node's spec names, that the new spec does not have, and that were not looked at. */
+  readonly forgotten: readonly string[];
+  /** The fileserver as the nodes know it: from the newest known spec on any node, undefined where none has it. */
+  readonly installed: ReadonlyMap<string, FileserverSpec>;
+}
+
+export function makeWorld(desired: Spec, observed: ObservedCluster): World {
+  const found = new Map(observed.nodes.map((node) => [node.node, node]));
+  const names = new Set<string>(desired.cluster.nodes.map((node) => node.name));
+  const nodes = desired.cluster.nodes.map((node): NodeObservation => {
+    const nothing = { known: false, why: "it was not looked at" } as const;
+    return found.get(node.name) ?? { node: node.name, agent: nothing, spec: nothing, fileservers: nothing };
+  });
+  const strangers = observed.nodes.filter((node) => !names.has(node.node));
+  const all = [...nodes, ...strangers];
+  return {
+    desired,
+    generation: specHash(desired),
+    nodes,
+    strangers,
+    forgotten: forgottenNodes(all),
+    installed: installedFileservers(all),
+  };
+}
+
+function forgottenNodes(nodes: readonly NodeObservation[]): readonly string[] {
+  const looked = new Set(nodes.map((node) => node.node));
+  const named = nodes.flatMap((node) =>
+    node.spec.known && node.spec.value !== undefined ? node.spec.value.spec.cluster.nodes.map((each) => each.name) : [],
+  );
+  return [...new Set<string>(named)].filter((name) => !looked.has(name));
+}
+
+/** A serving node's own spec is what the fileserver really runs by, so it counts before the others'. */
+function installedFileservers(nodes: readonly NodeObservation[]): ReadonlyMap<string, FileserverSpec> {
+  const installed = new Map<string, FileserverSpec>();
+  for (const node of nodes) {
+    if (!node.spec.known || node.spec.value === undefined) continue;
+    for (const fileserver of node.spec.value.spec.fileservers) {
+      if (!installed.has(fileserver.name) || serves(node, fileserver.name)) installed.set(fileserver.name, fileserver);
+    }
+  }
+  return installed;
+}
+
+function serves(node: NodeObservation, name: string): boolean {
+  return (
+    node.fileservers.known && node.fileservers.value.some((each) => each.name === name && each.state === "serving")
+  );
+}
