@@ -1,4 +1,4 @@
-import { reportOf, type DrillDocument } from "../drill/document.ts";
+import { reportOf, type DrillDocument, type DrillReport, type OracleCounts } from "../drill/document.ts";
 import { terminalSettings } from "../drill/draw.ts";
 import type { Protocol } from "../drill/names.ts";
 import { renderSummary } from "../drill/render.ts";
@@ -35,7 +35,7 @@ export function demoCommand(findCommand: FindCommand): CliCommand {
   };
 }
 
-interface Phase {
+export interface Phase {
   readonly what: string;
   readonly durationMs: number;
 }
@@ -59,11 +59,26 @@ async function runDemo(findCommand: FindCommand, { options, io }: Invocation): P
   });
   endPhase(keep || found ? "leaving the lab as it is" : "taking the lab down");
   const report = reportOf(documents);
+  const times = whatTookIt(phases, elapsed());
   io.document(documents);
-  for (const line of ["", ...renderSummary(report), "", ...whatTookIt(phases, elapsed())]) io.say(line);
-  for (const line of whatTookIt(phases, elapsed())) if (io.json) io.progress(line);
+  for (const line of ["", ...renderSummary(report), "", ...zeroErrors(report), "", ...times]) io.say(line);
+  for (const line of io.json ? times : []) io.progress(line);
   for (const line of keep || found ? ["", ...NEXT_STEPS] : []) io.say(line);
   return report.verdict === "pass" ? 0 : 1;
+}
+
+/** The sentence that the demo is for. */
+export function zeroErrors({ runs }: DrillReport): readonly string[] {
+  const sum = (of: (oracle: OracleCounts) => number): number => runs.reduce((total, run) => total + of(run.oracle), 0);
+  const writes = sum((oracle) => oracle.acknowledgedWrites);
+  const counts = [
+    `${sum((oracle) => oracle.errorsSeenByApplications)} errors seen by applications`,
+    `${sum((oracle) => oracle.lostWrites)} of ${writes} acknowledged writes lost`,
+    `${sum((oracle) => oracle.locksLost)} locks lost`,
+    `${sum((oracle) => oracle.staleReads)} stale reads`,
+  ];
+  const failed = runs.flatMap((run) => run.because);
+  return [`${runs.length} moves: ${counts.join(", ")}`, ...failed.map((reason) => `  because: ${reason}`)];
 }
 
 async function moveThereAndBack(
@@ -76,7 +91,15 @@ async function moveThereAndBack(
   const settings = terminalSettings(process.stdout.columns, process.env);
   const documents: DrillDocument[] = [];
   for (const protocol of DEMO_PROTOCOLS) {
-    const choice = { protocols: [protocol], runs: RUNS, seed: 1, fileserver, client: "c1", treeFiles: TREE_FILES_MIN };
+    const choice = {
+      protocols: [protocol],
+      family: 4 as const,
+      runs: RUNS,
+      seed: 1,
+      fileserver,
+      client: "c1",
+      treeFiles: TREE_FILES_MIN,
+    };
     const results = await runScenario(lab, scenario, choice);
     for (const line of results.flatMap((result) => resultLines(result, settings))) io.say(line);
     documents.push(...results.flatMap((result) => result.documents));
@@ -90,7 +113,7 @@ function stamp(durationMs: number): string {
   return `[${(durationMs / 1000).toFixed(1).padStart(6)} s]`;
 }
 
-function whatTookIt(phases: readonly Phase[], totalMs: number): readonly string[] {
+export function whatTookIt(phases: readonly Phase[], totalMs: number): readonly string[] {
   const width = Math.max(...phases.map(({ what }) => what.length));
   const rows = [...phases, { what: "all together", durationMs: totalMs }];
   return rows.map(({ what, durationMs }) => `${what.padEnd(width)} ${(durationMs / 1000).toFixed(1).padStart(7)} s`);

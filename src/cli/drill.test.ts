@@ -9,6 +9,7 @@ const DEFAULTS = { protocol: "v4.2", seed: "1", fileserver: "home", client: "c1"
 test("a drill's options are read, and wrong ones are refused before anything starts", () => {
   assert.deepEqual(readChoice({ ...DEFAULTS, runs: "3" }), {
     protocols: ["v4.2"],
+    family: 4,
     runs: 3,
     seed: 1,
     fileserver: "home",

@@ -1,14 +1,14 @@
 import { Fault } from "../base/fault.ts";
 import { reportOf, type DrillDocument } from "../drill/document.ts";
 import { drawClient, drawTimeline, terminalSettings, type DrawSettings } from "../drill/draw.ts";
-import { parseProtocols, PROTOCOLS, type Protocol } from "../drill/names.ts";
+import { parseProtocols, PROTOCOLS, type Family, type Protocol } from "../drill/names.ts";
 import { renderRun, renderSummary } from "../drill/render.ts";
 import { findScenario, SCENARIOS, type DrillResult, type DrillSettings, type Scenario } from "../drill/scenarios.ts";
 import { measureThroughput, ROUNDS_MIN, type ThroughputDocument } from "../drill/throughput.ts";
 import { TREE_FILES_MIN } from "../drill/tree.ts";
 import type { CliCommand, Invocation, Io } from "./command.ts";
 import { targetNamed, withDrillLab, type DrillLab, type FindCommand } from "./drill-lab.ts";
-import { numberOption } from "./lab-options.ts";
+import { numberOption, wordOption } from "./lab-options.ts";
 
 /** Not a fault but a comparison, with a document of its own; listed with the scenarios because it runs like one. */
 const THROUGHPUT = {
@@ -28,6 +28,7 @@ export function drillCommand(findCommand: FindCommand): CliCommand {
     options: [
       { flags: "--list", help: "name the scenarios" },
       { flags: "--protocol <protocol>", help: "v3, v4.1, v4.2 or all", default: "v4.2" },
+      { flags: "--family <family>", help: "4 or 6: which of the fileserver's addresses the client uses", default: "4" },
       { flags: "--runs <n>", help: "how often, there and back in turn; prints a summary too" },
       { flags: "--seed <n>", help: "of everything that is random", default: "1" },
       { flags: "--fileserver <name>", help: "which fileserver the fault is for", default: "home" },
@@ -80,6 +81,7 @@ function listScenarios(io: Io): number {
 
 export interface DrillChoice {
   readonly protocols: readonly Protocol[];
+  readonly family: Family;
   /** Undefined when it was not given: one run, and no summary. */
   readonly runs: number | undefined;
   readonly seed: number;
@@ -102,6 +104,7 @@ export function readChoice(options: Invocation["options"]): DrillChoice {
   }
   return {
     protocols,
+    family: wordOption(options, "family", ["4", "6"]) === "6" ? 6 : 4,
     runs: wholeNumber(options, "runs", "runs", 1, RUNS_MAX),
     seed: wholeNumber(options, "seed", "seed", 0, 2 ** 32 - 1) ?? 1,
     fileserver: String(options["fileserver"]),
@@ -153,6 +156,7 @@ function drillSettings(site: DrillLab, choice: Omit<DrillChoice, "lab">, protoco
     nodes: [first, second],
     client: choice.client,
     protocol,
+    family: choice.family,
     runs: choice.runs ?? 1,
     seed: choice.seed,
     treeFiles: choice.treeFiles,

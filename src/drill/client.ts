@@ -1,6 +1,6 @@
 /** What a drill does on client machines before and after the probes: mounts, and looking at the kernel's log. */
 import { Fault } from "../base/fault.ts";
-import { mountOptions, type Protocol } from "./names.ts";
+import { mountOptions, type Family, type Protocol } from "./names.ts";
 import type { ExecOptions, Machines } from "./ports.ts";
 
 export interface MountSettings {
@@ -9,6 +9,7 @@ export interface MountSettings {
   readonly host: string;
   readonly exportPath: string;
   readonly protocol: Protocol;
+  readonly family: Family;
   /** Folder on the client; made when missing. */
   readonly directory: string;
 }
@@ -48,7 +49,7 @@ exec mount -t nfs -o "$2" "$1" "$3"
 /** A fresh mount: one that is there already is taken away first, because its caches belong to another drill. */
 export async function mountExport(machines: Machines, settings: MountSettings): Promise<void> {
   const source = `${settings.host}:${settings.exportPath}`;
-  const options = mountOptions(settings.protocol);
+  const options = mountOptions(settings.protocol, settings.family);
   await runScript(machines, settings.client, MOUNT_SCRIPT, [source, options, settings.directory], MOUNT_TIMEOUT_MS);
 }
 

@@ -1,4 +1,4 @@
-/** A drill's JSON (design/interface.md, "A drill's JSON"): field names are a contract with checks outside this repository. */
+/** A drill's JSON: field names are a contract with checks outside this repository, so they are only ever added to. */
 import type { TimelineStep } from "../wire/timeline.ts";
 import { PROBES, type Probe, type Protocol } from "./names.ts";
 import { quantile } from "./pause.ts";

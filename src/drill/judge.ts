@@ -14,14 +14,18 @@ export interface Subject {
   readonly seed: number;
   readonly system: string;
   readonly accelerator: string;
+  /** "the move": what was done, as it stands in a sentence. */
+  readonly act: string;
+  /** More than this, and the run fails; undefined: a pause alone is no failure. */
+  readonly limitMs?: number;
   /** Locks held all the time by the lock loops of the session. */
   readonly locksHeld: number;
   /** A second fileserver whose client must not notice. */
   readonly neighbour?: { readonly fileserver: string; readonly limitMs: number };
 }
 
-/** A pause of the fileserver that moves is bounded by what its clients bear; the neighbour's by what they do not notice. */
-export const NEIGHBOUR_PAUSE_MAX_MS = 300;
+/** What a client does not notice: the bound of a neighbour's pause, and of the agent's death. */
+export const UNNOTICED_PAUSE_MAX_MS = 300;
 
 export function judge(subject: Subject, measured: Measured): readonly DrillDocument[] {
   return measured.runs.map((run, at) => judgeRun(subject, measured, run, at === measured.runs.length - 1));
@@ -37,7 +41,8 @@ function judgeRun(subject: Subject, measured: Measured, run: MeasuredRun, isLast
   const { explainedMs, unexplainedMs } = explanation(run, pauses);
   const neighbour = neighbourOf(subject, logs, run, because);
   const later = laterOf(pauses);
-  because.push(...moveProblems(run));
+  because.push(...actProblems(subject, run));
+  because.push(...overLimit(subject.fileserver, pauses.pauseMs, subject.limitMs));
   for (const name of run.notReturned) because.push(`${name} did not come back within the drill's patience`);
   for (const problem of isLast ? measured.problems : []) because.push(problem);
   for (const probe of pauses.unknown) because.push(`the pause of ${probe} could not be measured`);
@@ -63,10 +68,10 @@ function judgeRun(subject: Subject, measured: Measured, run: MeasuredRun, isLast
   };
 }
 
-function moveProblems(run: MeasuredRun): readonly string[] {
-  if (run.moveError !== undefined) return [`the move failed: ${run.moveError}`];
+function actProblems(subject: Subject, run: MeasuredRun): readonly string[] {
+  if (run.actError !== undefined) return [`${subject.act} failed: ${run.actError}`];
   if (run.timeline === undefined || run.timeline.outcome === "done") return [];
-  return [`the move ended as ${run.timeline.outcome}`, ...(run.timeline.because ?? [])];
+  return [`${subject.act} ended as ${run.timeline.outcome}`, ...(run.timeline.because ?? [])];
 }
 
 interface PausesFound {
@@ -164,8 +169,12 @@ function neighbourOf(
   const during = pausesOf(logs, fileserver, run.window);
   const before = pausesOf(logs, fileserver, run.quiet);
   for (const probe of during.unknown) because.push(`the pause of ${fileserver}'s ${probe} could not be measured`);
-  for (const [probe, pauseMs] of Object.entries(during.pauseMs)) {
-    if (pauseMs > limitMs) because.push(`${fileserver}'s client waited ${pauseMs} ms in ${probe}, over ${limitMs} ms`);
-  }
+  because.push(...overLimit(fileserver, during.pauseMs, limitMs));
   return { neighbourPauseMs: during.pauseMs, neighbourBaselineMs: before.pauseMs };
+}
+
+function overLimit(fileserver: string, pauses: Pauses, limitMs = Number.POSITIVE_INFINITY): readonly string[] {
+  return Object.entries(pauses)
+    .filter(([, pauseMs]) => pauseMs > limitMs)
+    .map(([probe, pauseMs]) => `${fileserver}'s client waited ${pauseMs} ms in ${probe}, over ${limitMs} ms`);
 }

@@ -112,6 +112,7 @@ function fake(duringMove: (pid: number) => Promise<void>): Fake {
       nodes: ["n1", "n2"],
       client: "c1",
       protocol: "v4.2",
+      family: 4,
       runs: 1,
       seed: 1,
       treeFiles: 100,

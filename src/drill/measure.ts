@@ -1,13 +1,13 @@
 /**
- * Moves under probes: one probe session on one client, N moves there and back, and for each move the stretch of the
- * client's time that belongs to it. Setting up takes longer than a move under emulation, so the session is shared;
- * every move begins only when every probe has been steady again.
+ * Faults (a planned move is one) under probes: one probe session on one client, N times the same act, and for each the
+ * stretch of the client's time that belongs to it. Setting up takes longer than a move under emulation, so the session
+ * is shared; every act begins only when every probe has been steady again.
  */
 import { Fault, messageOf } from "../base/fault.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Timeline } from "../wire/timeline.ts";
 import { kernelLog, mountExport, unmountExport, type MountSettings } from "./client.ts";
-import type { LoopKind, Protocol } from "./names.ts";
+import type { Family, LoopKind, Protocol } from "./names.ts";
 import { countLostLocks, type WritesVerdict } from "./oracles.ts";
 import type { Window } from "./pause.ts";
 import type { Machines, Mover, Progress } from "./ports.ts";
@@ -45,13 +45,23 @@ export interface Watched {
   readonly loops: readonly LoopKind[];
 }
 
+/** The fault itself, done on the node that serves. Resolves when the operator would be told that it is over. */
+export type Act = (servingNode: string) => Promise<Acted>;
+
+export interface Acted {
+  /** Where the fileserver is afterwards. */
+  readonly to: string;
+  readonly timeline?: Timeline;
+}
+
 export interface MeasureSettings {
   readonly scenario: string;
   readonly client: string;
   readonly protocol: Protocol;
-  /** The fileserver that moves, between these two nodes. */
-  readonly moving: FileserverTarget;
-  readonly nodes: readonly [string, string];
+  readonly family: Family;
+  /** The fileserver that the fault is for. */
+  readonly target: FileserverTarget;
+  readonly act: Act;
   readonly watched: readonly Watched[];
   readonly treeFiles: number;
   readonly runs: number;
@@ -72,9 +82,9 @@ export interface MeasuredRun {
   readonly from: string;
   readonly to: string;
   readonly timeline: Timeline | undefined;
-  /** Why the move itself failed. */
-  readonly moveError: string | undefined;
-  /** The move and the return of every probe. */
+  /** Why the act itself failed. */
+  readonly actError: string | undefined;
+  /** The act and the return of every probe. */
   readonly window: Window;
   /** Everything since the run before, so that no error falls between two runs. */
   readonly span: Window;
@@ -101,6 +111,7 @@ const RETURN_TIMEOUT_MS = 180_000;
 const SETTLE_MS = 4_000;
 const SETTLE_SUCCESSES = 10;
 const POLL_INTERVAL_MS = 700;
+const MOUNT_ROOT = "/mnt/holdfast";
 const JITTER_MS = 2_000;
 const TREE_INTERVAL_MS = 100;
 
@@ -108,7 +119,7 @@ export function loopName(fileserver: string, kind: LoopKind): string {
   return `${fileserver}-${kind}`;
 }
 
-export async function measureMoves(world: World, settings: MeasureSettings): Promise<Measured> {
+export async function measureActs(world: World, settings: MeasureSettings): Promise<Measured> {
   const { machines, clock, progress } = world;
   const { client, protocol, watched, scenario } = settings;
   const id = `${scenario}-${protocol}-${Math.floor(clock.wallMs()).toString(36)}`;
@@ -153,15 +164,10 @@ function seconds(durationMs: number): string {
 }
 
 function mountSettings(settings: MeasureSettings, target: FileserverTarget): MountSettings {
-  const { client, protocol, mountRoot } = settings;
+  const { client, protocol, family, mountRoot } = settings;
   const { host, exportPath } = target;
-  return {
-    client,
-    host,
-    exportPath,
-    protocol,
-    directory: `${mountRoot ?? "/mnt/holdfast"}/${target.name}-${protocol}`,
-  };
+  const directory = `${mountRoot ?? MOUNT_ROOT}/${target.name}-${protocol}`;
+  return { client, host, exportPath, protocol, family, directory };
 }
 
 function drillFolder(settings: MeasureSettings, target: FileserverTarget): string {
@@ -195,10 +201,10 @@ async function measureSession(
     await waitSteady(world, session);
     let spanStartUs = 0;
     for (let run = 1; run <= settings.runs; run += 1) {
-      const measured = await measureMove(world, settings, session, { run, spanStartUs });
+      const measured = await measureAct(world, settings, session, { run, spanStartUs });
       runs.push(measured);
       spanStartUs = measured.span.endUs;
-      if (measured.notReturned.length > 0 || measured.moveError !== undefined) break;
+      if (measured.notReturned.length > 0 || measured.actError !== undefined) break;
     }
     await session.stop();
     stopped = true;
@@ -235,7 +241,7 @@ interface RunStart {
   readonly spanStartUs: number;
 }
 
-async function measureMove(
+async function measureAct(
   world: World,
   settings: MeasureSettings,
   session: Session,
@@ -243,20 +249,23 @@ async function measureMove(
 ): Promise<MeasuredRun> {
   const settleUs = (settings.settleMs ?? SETTLE_MS) * 1000;
   const { machines, mover, clock, progress } = world;
-  const { client, moving } = settings;
+  const { client, target } = settings;
   const lostBefore = countLostLocks(await kernelLog(machines, client));
   await clock.sleep(Math.round(settings.random() * (settings.jitterMs ?? JITTER_MS)));
-  const from = await mover.serving(moving.name);
-  const to = settings.nodes[0] === from ? settings.nodes[1] : settings.nodes[0];
+  const from = await mover.serving(target.name);
   const startUs = await session.poll();
-  progress(`run ${start.run} of ${settings.runs}: ${moving.name} ${from} -> ${to} (${settings.protocol})`);
-  let timeline: Timeline | undefined;
-  let moveError: string | undefined;
+  progress(`run ${start.run} of ${settings.runs} (${settings.protocol}): ${target.name} is on ${from}`);
+  const actStartMs = clock.monotonicMs();
+  let acted: Acted = { to: from };
+  let actError: string | undefined;
   try {
-    timeline = await mover.move(moving.name, to);
+    acted = await settings.act(from);
   } catch (error) {
-    moveError = messageOf(error);
+    actError = messageOf(error);
   }
+  progress(
+    `${target.name} is on ${acted.to}, ${seconds(clock.monotonicMs() - actStartMs)}${actError === undefined ? "" : `; ${actError}`}`,
+  );
   const movedUs = await session.poll();
   let endUs = movedUs;
   const isBack = (log: ProbeLog): boolean => {
@@ -273,9 +282,9 @@ async function measureMove(
   return {
     run: start.run,
     from,
-    to,
-    timeline,
-    moveError,
+    to: acted.to,
+    timeline: acted.timeline,
+    actError,
     // A gap that began inside the window counts whole, however long it lasts.
     window,
     span: { startUs: start.spanStartUs, endUs },

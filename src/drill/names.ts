@@ -10,14 +10,18 @@ export type LoopKind = Probe | "tree";
 export const PROTOCOLS = ["v3", "v4.1", "v4.2"] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
 
+const VERSIONS: Readonly<Record<Protocol, string>> = { v3: "vers=3", "v4.1": "vers=4.1", "v4.2": "vers=4.2" };
+
+/** Of the Internet Protocol. */
+export type Family = 4 | 6;
+
 /**
  * Options of mount.nfs(8). `hard` is what every application that must not lose data uses: calls wait, they never fail.
  * `nosharecache` keeps two mounts of one export apart, so that one protocol's cache never answers for another's.
+ * The family is named because a name with addresses of both would leave the choice to chance.
  */
-const VERSIONS: Readonly<Record<Protocol, string>> = { v3: "vers=3", "v4.1": "vers=4.1", "v4.2": "vers=4.2" };
-
-export function mountOptions(protocol: Protocol): string {
-  return `${VERSIONS[protocol]},hard,nosharecache,noatime`;
+export function mountOptions(protocol: Protocol, family: Family): string {
+  return `${VERSIONS[protocol]},proto=${family === 6 ? "tcp6" : "tcp"},hard,nosharecache,noatime`;
 }
 
 /** "v3" → ["v3"], "all" → every protocol; undefined where the word is not one. */

@@ -10,6 +10,7 @@ import { emptyLog, type ProbeLog } from "./samples.ts";
 
 const SUBJECT = {
   scenario: "planned-move",
+  act: "the move",
   fileserver: "home",
   protocol: "v4.2",
   seed: 1,
@@ -48,7 +49,7 @@ function run(parts: Partial<MeasuredRun> = {}): MeasuredRun {
         { ...step, step: "open-address", startMs: 1700, endMs: 1780 },
       ],
     },
-    moveError: undefined,
+    actError: undefined,
     window: { startUs: 10_000_000, endUs: 20_000_000 },
     span: { startUs: 0, endUs: 20_000_000 },
     quiet: { startUs: 2_000_000, endUs: 10_000_000 },
@@ -112,7 +113,7 @@ const failures: readonly { name: string; parts: () => Partial<Measured>; because
   { name: "lost locks", parts: () => ({ runs: [run({ locksLost: 3 })] }), because: /3 locks lost/ },
   {
     name: "a failed move",
-    parts: () => ({ runs: [run({ moveError: "n2 is gone", timeline: undefined })] }),
+    parts: () => ({ runs: [run({ actError: "n2 is gone", timeline: undefined })] }),
     because: /n2 is gone/,
   },
   {

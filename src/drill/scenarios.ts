@@ -1,9 +1,17 @@
 /** Every scenario that `holdfast drill` knows: data, with one runner each. */
 import { Fault } from "../base/fault.ts";
 import type { DrillDocument } from "./document.ts";
-import { judge, NEIGHBOUR_PAUSE_MAX_MS, type Subject } from "./judge.ts";
-import { measureMoves, type FileserverTarget, type Measured, type MeasureSettings, type World } from "./measure.ts";
-import { PROBES, type LoopKind, type Protocol } from "./names.ts";
+import { judge, UNNOTICED_PAUSE_MAX_MS, type Subject } from "./judge.ts";
+import {
+  measureActs,
+  type Act,
+  type FileserverTarget,
+  type Measured,
+  type MeasureSettings,
+  type World,
+} from "./measure.ts";
+import { PROBES, type Family, type LoopKind, type Protocol } from "./names.ts";
+import { killAgent } from "./kill-agent.ts";
 import { HELD_LOCKS } from "./probe/works.ts";
 import { seeded } from "./random.ts";
 import { TREE_FILES_MIN } from "./tree.ts";
@@ -16,6 +24,7 @@ export interface DrillSettings {
   readonly nodes: readonly [string, string];
   readonly client: string;
   readonly protocol: Protocol;
+  readonly family: Family;
   readonly runs: number;
   readonly seed: number;
   readonly treeFiles?: number;
@@ -51,6 +60,11 @@ export const SCENARIOS: readonly Scenario[] = [
     summary: "moves a fileserver while a client of another fileserver on the same node must not notice",
     run: neighbour,
   },
+  {
+    name: "agent-kill",
+    summary: "kills the serving node's agent with SIGKILL; clients must not notice, and the agent must come back",
+    run: agentKill,
+  },
 ];
 
 export function findScenario(name: string): Scenario {
@@ -66,8 +80,31 @@ export function findScenario(name: string): Scenario {
 
 async function plannedMove(world: World, settings: DrillSettings): Promise<DrillResult> {
   const watched = [{ target: settings.fileserver, loops: [...PROBES, "tree"] as const }];
-  const measured = await measureMoves(world, { ...common("planned-move", settings), watched });
-  return { measured, documents: judge(subjectOf("planned-move", world, settings), measured) };
+  const act = moveAway(world, settings);
+  const measured = await measureActs(world, { ...common("planned-move", settings), watched, act });
+  return { measured, documents: judge(subjectOf("planned-move", "the move", world, settings), measured) };
+}
+
+/** To the one of the two nodes that does not serve it. */
+function moveAway(world: World, { fileserver, nodes }: DrillSettings): Act {
+  return async (from) => {
+    const to = nodes[0] === from ? nodes[1] : nodes[0];
+    return { to, timeline: await world.mover.move(fileserver.name, to) };
+  };
+}
+
+async function agentKill(world: World, settings: DrillSettings): Promise<DrillResult> {
+  const watched = [{ target: settings.fileserver, loops: PROBES }];
+  const act: Act = async (node) => {
+    await killAgent(world.machines, node);
+    return { to: await world.mover.serving(settings.fileserver.name) };
+  };
+  const measured = await measureActs(world, { ...common("agent-kill", settings), watched, act });
+  const subject = {
+    ...subjectOf("agent-kill", "killing the agent", world, settings),
+    limitMs: UNNOTICED_PAUSE_MAX_MS,
+  };
+  return { measured, documents: judge(subject, measured) };
 }
 
 /** The moving fileserver has one client as well: an idle one would stop and start faster than any that is used. */
@@ -92,21 +129,25 @@ async function neighbour(world: World, settings: DrillSettings): Promise<DrillRe
     { target: settings.fileserver, loops: MOVING_LOOPS },
     { target: other, loops: PROBES },
   ];
-  const measured = await measureMoves(world, { ...common("neighbour", settings), watched });
+  const measured = await measureActs(world, {
+    ...common("neighbour", settings),
+    watched,
+    act: moveAway(world, settings),
+  });
   const subject: Subject = {
-    ...subjectOf("neighbour", world, settings),
-    neighbour: { fileserver: other.name, limitMs: NEIGHBOUR_PAUSE_MAX_MS },
+    ...subjectOf("neighbour", "the move", world, settings),
+    neighbour: { fileserver: other.name, limitMs: UNNOTICED_PAUSE_MAX_MS },
   };
   return { measured, documents: judge(subject, measured) };
 }
 
-function common(scenario: string, settings: DrillSettings): Omit<MeasureSettings, "watched"> {
+function common(scenario: string, settings: DrillSettings): Omit<MeasureSettings, "watched" | "act"> {
   return {
     scenario,
     client: settings.client,
     protocol: settings.protocol,
-    moving: settings.fileserver,
-    nodes: settings.nodes,
+    family: settings.family,
+    target: settings.fileserver,
     treeFiles: settings.treeFiles ?? TREE_FILES_MIN,
     runs: settings.runs,
     random: seeded(settings.seed),
@@ -117,9 +158,10 @@ function common(scenario: string, settings: DrillSettings): Omit<MeasureSettings
   };
 }
 
-function subjectOf(scenario: string, world: World, settings: DrillSettings): Subject {
+function subjectOf(scenario: string, act: string, world: World, settings: DrillSettings): Subject {
   return {
     scenario,
+    act,
     fileserver: settings.fileserver.name,
     protocol: settings.protocol,
     seed: settings.seed,
