@@ -8,7 +8,7 @@
  * `--check` also starts both and compares the version that they print.
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import packageJson from "../package.json" with { type: "json" };
@@ -30,11 +30,13 @@ const START_TIMEOUT_MS = 20_000;
 const REQUIRE_BANNER =
   'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);';
 
+/** Written beside and renamed: a lab may read the bundle while another builds it. */
 async function bundle(entry: string, outfile: string): Promise<void> {
+  const fresh = `${outfile}.${process.pid}`;
   await build({
     absWorkingDir: ROOT,
     entryPoints: [entry],
-    outfile,
+    outfile: fresh,
     bundle: true,
     platform: "node",
     target: "node26",
@@ -48,6 +50,7 @@ async function bundle(entry: string, outfile: string): Promise<void> {
     legalComments: "none",
     logLevel: "warning",
   });
+  renameSync(fresh, outfile);
 }
 
 function buildBinary(): void {
