@@ -3,7 +3,7 @@
  * `explain` walks the chain. Operating errors are Faults; bugs are assertions.
  */
 
-/** Exit status of the command line for each kind of failure (see docs/reference and design/interface.md). */
+/** Exit status of the command line for each kind of failure (docs/commands.md). */
 export type FaultKind =
   /** The operation was tried and did not work: exit status 1. */
   | "failed"

@@ -184,7 +184,7 @@ function matchWarnings(
         code: "client-by-name",
         path,
         what: `${text} is looked up in the name service`,
-        // One lockd thread serves all namespaces and waits for statd (fs/lockd/svc.c, facts/kernel-nfs.md section 1).
+        // One lockd thread serves all namespaces and waits for statd (fs/lockd/svc.c, docs/kernel-nfs.md, section 1).
         why: "a slow or wrong answer delays mounts and locks of all fileservers on the node",
         remedy: "name addresses or networks where they are stable",
       },
