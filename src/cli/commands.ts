@@ -11,6 +11,8 @@ import { LAB_DEPLOY } from "./lab-deploy.ts";
 import { LAB_FAULT } from "./lab-fault.ts";
 import { LAB_SSH } from "./lab-ssh.ts";
 import { LAB_STATUS } from "./lab-status.ts";
+import { INIT } from "./init.ts";
+import { PLAN } from "./plan.ts";
 import { SCHEMA } from "./schema.ts";
 
 /** Commands that use others, as an operator would, find them by their words: importing them here would be a circle. */
@@ -20,7 +22,9 @@ function findCommand(...words: readonly string[]): CliCommand | undefined {
 
 /** Every command, in the order in which `holdfast --help` lists them. */
 export const COMMANDS: readonly CliCommand[] = [
+  INIT,
   CHECK,
+  PLAN,
   SCHEMA,
   drillCommand(findCommand),
   demoCommand(findCommand),
