@@ -1,7 +1,9 @@
+import { AGENT } from "./agent.ts";
 import { CHECK } from "./check.ts";
 import type { CliCommand } from "./command.ts";
 import { demoCommand } from "./demo.ts";
 import { drillCommand } from "./drill.ts";
+import { HISTORY } from "./history.ts";
 import { LAB_DOWN } from "./lab-down.ts";
 import { LAB_SWITCH } from "./lab-switch.ts";
 import { LAB_UP } from "./lab-up.ts";
@@ -13,7 +15,9 @@ import { LAB_SSH } from "./lab-ssh.ts";
 import { LAB_STATUS } from "./lab-status.ts";
 import { INIT } from "./init.ts";
 import { PLAN } from "./plan.ts";
+import { MOVE } from "./move.ts";
 import { SCHEMA } from "./schema.ts";
+import { STATUS } from "./status.ts";
 
 /** Commands that use others, as an operator would, find them by their words: importing them here would be a circle. */
 function findCommand(...words: readonly string[]): CliCommand | undefined {
@@ -26,6 +30,10 @@ export const COMMANDS: readonly CliCommand[] = [
   CHECK,
   PLAN,
   SCHEMA,
+  STATUS,
+  MOVE,
+  HISTORY,
+  AGENT,
   drillCommand(findCommand),
   demoCommand(findCommand),
   LAB_UP,

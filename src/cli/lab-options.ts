@@ -2,7 +2,7 @@ import { Fault } from "../base/fault.ts";
 import type { Lab } from "../lab/open.ts";
 import { labPaths, type LabPaths } from "../lab/paths.ts";
 import { checkLabName } from "../lab/plan.ts";
-import type { LabWorld } from "../lab/up.ts";
+import type { LabWorld } from "../lab/world.ts";
 import { systemClock } from "../system/clock.ts";
 import { systemCommands } from "../system/commands.ts";
 import type { Io, Option } from "./command.ts";

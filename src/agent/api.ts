@@ -1,0 +1,88 @@
+/** The agent's HTTP face on its unix socket. The socket is root's alone (mode 0600): who can connect may do everything. */
+import { chmod, rm } from "node:fs/promises";
+import Fastify, { type FastifyInstance } from "fastify";
+import { z } from "zod";
+import { Fault, faultDocument, toFault, type FaultKind } from "../base/fault.ts";
+import { reservationKey } from "../model/derive.ts";
+import type { Spec } from "../model/spec.ts";
+import type { AgentStatus, ErrorAnswer, RunAnswer } from "../wire/agent.ts";
+import { RunFault, type FileserverControl } from "./fileserver.ts";
+
+const HTTP_STATUS: Readonly<Record<FaultKind, number>> = { failed: 500, invalid: 400, refused: 409 };
+const BODY_BYTES_MAX = 64 * 1024;
+
+const takeoverRequest = z.strictObject({ fencedNode: z.string().optional() }).nullish();
+
+export interface ApiParts {
+  readonly node: string;
+  readonly version: string;
+  readonly specHash: string;
+  readonly spec: Spec;
+  readonly controls: ReadonlyMap<string, FileserverControl>;
+}
+
+export async function serveApi(socket: string, parts: ApiParts): Promise<FastifyInstance> {
+  const api = Fastify({ logger: false, bodyLimit: BODY_BYTES_MAX });
+  api.setErrorHandler((error, _request, reply) => {
+    const fault = toFault(error);
+    const answer: ErrorAnswer = {
+      error: faultDocument(error),
+      ...(error instanceof RunFault ? { timeline: error.timeline } : {}),
+    };
+    return reply.status(HTTP_STATUS[fault.kind]).send(answer);
+  });
+  addRoutes(api, parts);
+  // A socket file left by a killed agent; systemd makes sure that there is only one.
+  await rm(socket, { force: true });
+  await api.listen({ path: socket });
+  await chmod(socket, 0o600);
+  return api;
+}
+
+function addRoutes(api: FastifyInstance, parts: ApiParts): void {
+  const control = (name: string): FileserverControl => {
+    const found = parts.controls.get(name);
+    if (found !== undefined) return found;
+    throw new Fault({
+      kind: "invalid",
+      code: "unknown-fileserver",
+      what: `${parts.node} knows no fileserver ${JSON.stringify(name)}`,
+      remedy: `its spec has: ${[...parts.controls.keys()].join(", ") || "none"}`,
+    });
+  };
+  type Named = { Params: { name: string } };
+
+  api.get("/v1/status", async (): Promise<AgentStatus> => ({
+    node: parts.node,
+    cluster: parts.spec.cluster.name,
+    version: parts.version,
+    specHash: parts.specHash,
+    fileservers: await Promise.all([...parts.controls.values()].map((one) => one.status())),
+  }));
+  api.get<Named>("/v1/fileservers/:name/history", (request) => Promise.resolve(control(request.params.name).history()));
+  api.post<Named>("/v1/fileservers/:name/prepare", async (request): Promise<object> => {
+    await control(request.params.name).prepare();
+    return { prepared: true };
+  });
+  api.post<Named>("/v1/fileservers/:name/takeover", async (request): Promise<RunAnswer> => {
+    const one = control(request.params.name);
+    const fenced = takeoverRequest.parse(request.body)?.fencedNode;
+    return { timeline: await one.takeover(fenced === undefined ? undefined : keyOfFenced(parts, fenced)) };
+  });
+  api.post<Named>("/v1/fileservers/:name/release", async (request): Promise<RunAnswer> => ({
+    timeline: await control(request.params.name).release(),
+  }));
+}
+
+function keyOfFenced(parts: ApiParts, name: string): string {
+  const { nodes } = parts.spec.cluster;
+  if (name === parts.node || !nodes.some((node) => node.name === name)) {
+    throw new Fault({
+      kind: "invalid",
+      code: "unknown-node",
+      what: `${JSON.stringify(name)} is not another node of this cluster`,
+      remedy: `nodes: ${nodes.map((node) => node.name).join(", ")}`,
+    });
+  }
+  return reservationKey(parts.spec.cluster.name, name);
+}

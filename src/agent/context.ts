@@ -1,0 +1,55 @@
+/** What the steps of one fileserver work with. */
+import type { Commands } from "../system/commands.ts";
+import type { Clock } from "../system/clock.ts";
+import { Fault } from "../base/fault.ts";
+import type { FileserverSpec } from "../model/spec.ts";
+import type { HolderClient } from "./holder-client.ts";
+
+export interface Node {
+  readonly name: string;
+  readonly cluster: string;
+  readonly commands: Commands;
+  readonly clock: Clock;
+  /** Multiplies every bound: 1 on real machines, more under emulation. */
+  readonly timeScale: number;
+  /** This node's persistent reservation key, and who the others are. */
+  readonly reservationKey: string;
+  readonly nodeOfKey: (key: string) => string | undefined;
+  readonly log: (line: string) => void;
+}
+
+/** Found by looking, before a takeover begins; every value is looked up again for every run. */
+export interface VolumeFacts {
+  /** The disks whose reservation guards the volume. */
+  readonly disks: readonly string[];
+  /** Owner and logical volumes of the group; undefined for a plain disk. */
+  readonly group?: {
+    readonly name: string;
+    readonly systemId: string;
+    readonly logicalVolumes: readonly string[];
+    readonly disks: readonly string[];
+  };
+}
+
+export interface StepContext {
+  readonly node: Node;
+  /** Absent until the namespaces exist. */
+  readonly holder: () => HolderClient;
+  /** A living process inside the namespaces. */
+  readonly insidePid: () => number;
+  readonly volumeFacts: Map<string, VolumeFacts>;
+  readonly systemId: string;
+  /** Set by an operator's word that a node is down: its reservation may be taken. */
+  readonly fencedKey?: string;
+}
+
+export function scaled(node: Node, durationMs: number): number {
+  return durationMs * node.timeScale;
+}
+
+export function unknownVolume(fileserver: FileserverSpec, volume: string): Fault {
+  return new Fault({
+    code: "volume-not-looked-at",
+    what: `volume ${volume} of ${fileserver.name} was not looked at before the run`,
+  });
+}

@@ -1,0 +1,322 @@
+/**
+ * One fileserver on this node: what is asked of it goes through the machine's table, one run at a time.
+ *
+ * INVARIANTS
+ * - At most one run per fileserver; others are refused, not queued.
+ * - State is looked up before every run; what this object keeps is the run under way and past timelines.
+ */
+import { randomUUID } from "node:crypto";
+import { readFile, rm } from "node:fs/promises";
+import { Fault, explain } from "../base/fault.ts";
+import { step as stepMachine, type FileserverState } from "../failover/machine.ts";
+import { releaseGraph } from "../failover/release.ts";
+import type { Step, StepGraph } from "../failover/step.ts";
+import { takeoverGraph } from "../failover/takeover.ts";
+import { coldGraph, warmGraph } from "../failover/warm.ts";
+import { readSystemId } from "../lvm/volume-group.ts";
+import type { FileserverSpec } from "../model/spec.ts";
+import { readState } from "../scsi/reservation.ts";
+import type { FileserverStatus } from "../wire/agent.ts";
+import type { Timeline } from "../wire/timeline.ts";
+import { scaled, type Node, type StepContext, type VolumeFacts } from "./context.ts";
+import { openHolder, type HolderClient } from "./holder-client.ts";
+import { exists } from "./inside.ts";
+import { observe, type Found } from "./observe.ts";
+import { holderFolder, PLACES } from "./places.ts";
+import { runGraph, type RunResult, type StepRunners } from "./runner.ts";
+import { readServedConnections, releaseSteps } from "./steps/release.ts";
+import { takeoverSteps } from "./steps/takeover.ts";
+import { startHolder, warmSteps } from "./steps/warm.ts";
+import { lookAtVolumes } from "./volume-facts.ts";
+
+const RUNNERS: StepRunners = { ...warmSteps, ...takeoverSteps, ...releaseSteps };
+/** Facts found by `prepare` are used by a takeover that follows within this time; an older look is repeated. */
+const FACTS_AGE_MAX_MS = 30_000;
+/** After a release the other node takes over; rebuilding the standby here must not compete with it. */
+const WARM_AFTER_RELEASE_DELAY_MS = 2_000;
+const HISTORY_MAX = 200;
+const HOLDER_BOUND_MS = 10_000;
+
+export interface FileserverControl {
+  readonly spec: FileserverSpec;
+  status(): Promise<FileserverStatus>;
+  prepare(): Promise<void>;
+  takeover(fencedNodeKey?: string): Promise<Timeline>;
+  release(): Promise<Timeline>;
+  /** Brings the warm standby up where nothing is here; leaves everything else as it is. */
+  warm(): Promise<void>;
+  history(): readonly Timeline[];
+}
+
+export function controlFileserver(node: Node, spec: FileserverSpec): FileserverControl {
+  let running: FileserverState | undefined;
+  let holder: { readonly client: HolderClient; readonly pid: number } | undefined;
+  let prepared:
+    | { readonly facts: Map<string, VolumeFacts>; readonly systemId: string; readonly atMs: number }
+    | undefined;
+  const history: Timeline[] = [];
+
+  async function look(): Promise<Found> {
+    const found = await observe(spec);
+    if (found.known) return found.value;
+    throw new Fault({
+      code: "fileserver-unknown",
+      what: found.why,
+      why: "what cannot be seen is not acted upon",
+      remedy: "look at the node's journal: journalctl -u holdfast-agent",
+    });
+  }
+
+  async function exclusively<T>(as: FileserverState, work: () => Promise<T>): Promise<T> {
+    if (running !== undefined)
+      throw new Fault({
+        code: "fileserver-busy",
+        what: `${spec.name} is ${running} on ${node.name}`,
+        remedy: "wait for it, then try again",
+      });
+    running = as;
+    try {
+      return await work();
+    } finally {
+      running = undefined;
+    }
+  }
+
+  /** Runs go through a holder: the one that is there, or a new one. */
+  async function connectHolder(): Promise<void> {
+    const pid = await startHolder(node, spec, scaled(node, HOLDER_BOUND_MS));
+    if (holder?.pid === pid) return;
+    holder?.client.close();
+    holder = { client: await openHolder(holderFolder(spec.name)), pid };
+  }
+
+  function context(facts: Map<string, VolumeFacts>, systemId: string, fencedKey?: string): StepContext {
+    const living = (): { readonly client: HolderClient; readonly pid: number } => {
+      if (holder === undefined)
+        throw new Fault({ code: "holder-missing", what: `${spec.name} has no namespaces on ${node.name}` });
+      return holder;
+    };
+    return {
+      node,
+      holder: () => living().client,
+      insidePid: () => living().pid,
+      volumeFacts: facts,
+      systemId,
+      ...(fencedKey === undefined ? {} : { fencedKey }),
+    };
+  }
+
+  async function run(graph: StepGraph, runContext: StepContext): Promise<RunResult> {
+    return runGraph(graph, RUNNERS, runContext, { begin: crashPoint });
+  }
+
+  async function runWarm(): Promise<void> {
+    await connectHolder();
+    const result = await run(warmGraph(spec), context(new Map(), ""));
+    if (result.fault !== undefined) {
+      await runCold();
+      throw result.fault;
+    }
+    node.log(`${spec.name}: warm standby is up, ${result.durationMs} ms`);
+  }
+
+  async function runCold(): Promise<void> {
+    holder?.client.close();
+    holder = undefined;
+    const result = await run(coldGraph(spec), context(new Map(), ""));
+    if (result.fault !== undefined) throw result.fault;
+  }
+
+  async function factsNow(): Promise<{ readonly facts: Map<string, VolumeFacts>; readonly systemId: string }> {
+    const fresh = prepared !== undefined && node.clock.monotonicMs() - prepared.atMs < scaled(node, FACTS_AGE_MAX_MS);
+    if (fresh && prepared !== undefined) return prepared;
+    prepared = {
+      facts: await lookAtVolumes(node, spec),
+      systemId: await readSystemId(node.commands),
+      atMs: node.clock.monotonicMs(),
+    };
+    return prepared;
+  }
+
+  async function releaseNow(): Promise<{ readonly timeline: Timeline; readonly fault?: Fault }> {
+    const { facts, systemId } = await factsNow();
+    await connectHolder();
+    const startedAtMs = node.clock.wallMs();
+    const result = await run(releaseGraph(spec), context(facts, systemId));
+    // What was found before the release is not what the next takeover finds.
+    prepared = undefined;
+    return {
+      timeline: remember("release", startedAtMs, result),
+      ...(result.fault === undefined ? {} : { fault: result.fault }),
+    };
+  }
+
+  function remember(kind: Timeline["kind"], startedAtMs: number, result: RunResult, undone = false): Timeline {
+    const timeline: Timeline = {
+      id: randomUUID(),
+      kind,
+      fileserver: spec.name,
+      node: node.name,
+      startedAtMs,
+      outcome: result.fault === undefined ? "done" : undone ? "undone" : "failed",
+      steps: result.steps,
+      ...(result.fault === undefined ? {} : { because: explain(result.fault) }),
+    };
+    history.push(timeline);
+    if (history.length > HISTORY_MAX) history.shift();
+    node.log(
+      `${spec.name}: ${kind} on ${node.name} ${timeline.outcome}, ${Math.round(result.durationMs)} ms${result.fault === undefined ? "" : `: ${result.fault.message}`}`,
+    );
+    return timeline;
+  }
+
+  /** Namespaces are made anew after a release: what nfsd and lockd kept in them is gone for certain. */
+  async function renewStandby(): Promise<void> {
+    await exclusively("warming", async () => {
+      await runCold();
+      await runWarm();
+    });
+  }
+
+  function renewStandbySoon(): void {
+    const timer = setTimeout(
+      () => {
+        renewStandby().catch((error: unknown) =>
+          node.log(`${spec.name}: no warm standby: ${explain(error).join("; ")}`),
+        );
+      },
+      scaled(node, WARM_AFTER_RELEASE_DELAY_MS),
+    );
+    timer.unref();
+  }
+
+  async function stateNow(): Promise<FileserverState> {
+    return running ?? (await look()).judgement.state;
+  }
+
+  async function releaseCompletely(): Promise<Timeline> {
+    const { timeline, fault } = await releaseNow();
+    if (fault !== undefined) throw new RunFault(fault, timeline);
+    return timeline;
+  }
+
+  async function takeover(fencedKey?: string): Promise<Timeline> {
+    const { effect } = stepMachine(await stateNow(), "takeover-asked");
+    if (effect === "answer-done") return remember("takeover", node.clock.wallMs(), { steps: [], durationMs: 0 });
+    const started = await exclusively("taking-over", async () => {
+      if (effect === "run-release-first") {
+        await releaseCompletely();
+        await runCold();
+        await runWarm();
+      } else if (effect === "run-warm-first") await runWarm();
+      else await connectHolder();
+      const { facts, systemId } = await factsNow();
+      const startedAtMs = node.clock.wallMs();
+      const result = await run(takeoverGraph(spec), context(facts, systemId, fencedKey));
+      prepared = undefined;
+      if (result.fault === undefined) return remember("takeover", startedAtMs, result);
+      // Half a takeover is undone at once: it must not keep the volume from the other node.
+      const undo = await releaseNow();
+      const timeline = remember("takeover", startedAtMs, result, undo.fault === undefined);
+      renewStandbySoon();
+      throw new RunFault(result.fault, timeline);
+    });
+    return started;
+  }
+
+  return {
+    spec,
+    history: () => history,
+    takeover,
+
+    async status() {
+      const found = await observe(spec);
+      const addresses = spec.addresses.map((address) => `${address.address}/${address.prefixLength}`);
+      if (!found.known)
+        return { name: spec.name, state: "unknown", because: [found.why], addresses, connections: 0, nfsdThreads: 0 };
+      const { judgement, sighting, insidePid } = found.value;
+      const connections =
+        judgement.state === "serving" && insidePid !== undefined
+          ? (await readServedConnections(spec, insidePid)).length
+          : 0;
+      return {
+        name: spec.name,
+        state: running ?? judgement.state,
+        because: judgement.lacks.map((lack) => `${lack} is missing`),
+        addresses,
+        connections,
+        nfsdThreads: sighting.nfsdThreads,
+      };
+    },
+
+    async prepare() {
+      const { state } = (await look()).judgement;
+      if (state === "serving")
+        throw new Fault({
+          kind: "refused",
+          code: "already-serving",
+          what: `${spec.name} is served by ${node.name} already`,
+        });
+      await exclusively("warming", async () => {
+        if (!(await exists(`/sys/class/net/${spec.interface}`))) throw interfaceMissing(node, spec);
+        prepared = undefined;
+        const { facts } = await factsNow();
+        // Reading is enough to know that the path to the LUN works; who holds it is asked again when it is taken.
+        for (const { disks } of facts.values()) for (const disk of disks) await readState(node.commands, disk);
+        if (state === "partial") await releaseCompletely();
+        if (state === "partial") await runCold();
+        if (state !== "warm") await runWarm();
+        else await connectHolder();
+      });
+    },
+
+    async release() {
+      const { effect } = stepMachine(await stateNow(), "release-asked");
+      if (effect === "answer-done") return remember("release", node.clock.wallMs(), { steps: [], durationMs: 0 });
+      const timeline = await exclusively("releasing", releaseCompletely);
+      renewStandbySoon();
+      return timeline;
+    },
+
+    async warm() {
+      const { state } = (await look()).judgement;
+      if (state === "absent") await exclusively("warming", runWarm);
+      else if (state === "warm" || state === "serving") await connectHolder();
+    },
+  };
+}
+
+/** A fault of a run, with what the run did. */
+export class RunFault extends Fault {
+  readonly timeline: Timeline;
+
+  constructor(fault: Fault, timeline: Timeline) {
+    super({
+      kind: fault.kind,
+      code: fault.code,
+      what: fault.message,
+      ...(fault.why === undefined ? {} : { why: fault.why }),
+      ...(fault.remedy === undefined ? {} : { remedy: fault.remedy }),
+      cause: fault.cause,
+    });
+    this.timeline = timeline;
+  }
+}
+
+function interfaceMissing(node: Node, spec: FileserverSpec): Fault {
+  return new Fault({
+    kind: "refused",
+    code: "interface-missing",
+    what: `${node.name} has no interface ${spec.interface}`,
+    why: `${spec.name} would have no way to its clients there`,
+    remedy: "correct `interface` in the spec, or make the interface: ip link",
+  });
+}
+
+/** Drills of crash points: dies as with kill -9 where the file says. Absent on every other day. */
+async function crashPoint(step: Step): Promise<void> {
+  const wanted = await readFile(PLACES.crashPoint, "utf8").catch(() => undefined);
+  if (wanted?.trim() !== step.id) return;
+  await rm(PLACES.crashPoint, { force: true });
+  process.kill(process.pid, "SIGKILL");
+}

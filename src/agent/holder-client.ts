@@ -1,0 +1,116 @@
+/** The agent's end of a holder (linux/holder.ts): sends commands into a fileserver's namespaces and hears how they ended. */
+import { constants } from "node:fs";
+import { open, readFile, rm, writeFile } from "node:fs/promises";
+import { Socket } from "node:net";
+import { randomBytes } from "node:crypto";
+import { Fault } from "../base/fault.ts";
+import {
+  encodeRequest,
+  HOLDER_FILES,
+  outputFile,
+  parseAnswer,
+  requestFile,
+  type HolderCommand,
+} from "../linux/holder.ts";
+
+export interface HolderResult {
+  readonly status: number;
+  /** Standard output and error together. */
+  readonly output: string;
+}
+
+export interface HolderClient {
+  /** Runs the commands in order inside the namespaces, up to the first that fails. Rejects when no answer comes in time. */
+  run(commands: readonly HolderCommand[], timeoutMs: number): Promise<HolderResult>;
+  close(): void;
+}
+
+const OUTPUT_CHARACTERS_MAX = 2_000;
+
+export async function openHolder(folder: string): Promise<HolderClient> {
+  const handle = await open(`${folder}/${HOLDER_FILES.answers}`, constants.O_RDONLY | constants.O_NONBLOCK);
+  // A pipe handle: reads of a FIFO in libuv's thread pool would hold a thread each.
+  const answers = new Socket({ fd: handle.fd, readable: true, writable: false });
+  const waiting = new Map<string, (status: number) => void>();
+  // Another agent's requests may still be answered: its numbers are not ours.
+  const prefix = randomBytes(4).toString("hex");
+  let count = 0;
+  let rest = "";
+  answers.on("data", (chunk: Buffer) => {
+    const lines = (rest + chunk.toString()).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      const answer = parseAnswer(line);
+      if (answer !== undefined) waiting.get(answer.id)?.(answer.status);
+    }
+  });
+  answers.on("error", () => undefined);
+  answers.unref();
+
+  async function run(commands: readonly HolderCommand[], timeoutMs: number): Promise<HolderResult> {
+    const id = `${prefix}-${count++}`;
+    await writeFile(`${folder}/${requestFile(id)}`, encodeRequest(commands), { mode: 0o600 });
+    try {
+      const status = await answerTo(id, commands, timeoutMs);
+      const output = await readFile(`${folder}/${outputFile(id)}`, "utf8");
+      return { status, output: output.trim().slice(0, OUTPUT_CHARACTERS_MAX) };
+    } finally {
+      await Promise.all([requestFile(id), outputFile(id)].map((name) => rm(`${folder}/${name}`, { force: true })));
+    }
+  }
+
+  function answerTo(id: string, commands: readonly HolderCommand[], timeoutMs: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        waiting.delete(id);
+      };
+      const timer = setTimeout(() => {
+        end();
+        reject(
+          new Fault({ code: "holder-timed-out", what: `${describe(commands)} did not end within ${timeoutMs} ms` }),
+        );
+      }, timeoutMs);
+      waiting.set(id, (status) => {
+        end();
+        resolve(status);
+      });
+      send(id).catch((error: unknown) => {
+        end();
+        reject(new Fault({ code: "holder-gone", what: `no holder listens in ${folder}`, cause: error }));
+      });
+    });
+  }
+
+  async function send(id: string): Promise<void> {
+    // Without a reader this open fails (ENXIO): a dead holder is noticed, not waited for.
+    const commandsFile = await open(`${folder}/${HOLDER_FILES.commands}`, constants.O_WRONLY | constants.O_NONBLOCK);
+    try {
+      await commandsFile.write(`${id}\n`);
+    } finally {
+      await commandsFile.close();
+    }
+  }
+
+  return { run, close: () => void answers.destroy() };
+}
+
+/** Runs commands that must succeed; anything else is a Fault with what the programs said. */
+export async function runInside(
+  holder: HolderClient,
+  commands: readonly HolderCommand[],
+  timeoutMs: number,
+): Promise<string> {
+  const result = await holder.run(commands, timeoutMs);
+  if (result.status !== 0) {
+    throw new Fault({
+      code: "command-failed",
+      what: `${describe(commands)} ended with status ${result.status}: ${result.output || "no output"}`,
+    });
+  }
+  return result.output;
+}
+
+function describe(commands: readonly HolderCommand[]): string {
+  return commands.map((command) => command.join(" ")).join("; ");
+}

@@ -1,0 +1,87 @@
+/** Looking into a fileserver's namespaces without a fork: /proc/PID/root and the scope's cgroup. */
+import { access, readdir, readFile, readlink } from "node:fs/promises";
+import { parseMountinfo, type Mount } from "../linux/mountinfo.ts";
+import { HOLDER_FILES } from "../linux/holder.ts";
+import { holderFolder, insidePath, scopeFolder } from "./places.ts";
+
+export interface ScopeProcess {
+  readonly pid: number;
+  /** As in /proc/PID/comm: at most 15 characters. */
+  readonly name: string;
+}
+
+/** Everything that runs in the fileserver's scope; empty where there is no scope. */
+export async function scopeProcesses(fileserver: string): Promise<readonly ScopeProcess[]> {
+  const text = await readOptional(`${scopeFolder(fileserver)}/cgroup.procs`);
+  const pids = (text ?? "")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map(Number);
+  const named = await Promise.all(
+    pids.map(async (pid) => ({ pid, name: (await readOptional(`/proc/${pid}/comm`))?.trim() })),
+  );
+  return named.flatMap(({ pid, name }) => (name === undefined ? [] : [{ pid, name }]));
+}
+
+/** The holder's pid, where it still runs and is in the scope. */
+export async function holderPid(fileserver: string, scope: readonly ScopeProcess[]): Promise<number | undefined> {
+  const text = await readOptional(`${holderFolder(fileserver)}/${HOLDER_FILES.pid}`);
+  const pid = Number(text);
+  return text !== undefined && scope.some((process) => process.pid === pid) ? pid : undefined;
+}
+
+export async function mountsInside(pid: number): Promise<readonly Mount[]> {
+  return parseMountinfo(await readFile(`/proc/${pid}/mountinfo`, "utf8"));
+}
+
+export async function nfsdThreads(pid: number): Promise<number> {
+  const text = await readOptional(insidePath(pid, "/proc/fs/nfsd/threads"));
+  // Before the control file system is mounted there is nothing that could have started threads.
+  return text === undefined ? 0 : Number(text);
+}
+
+/** IFF_UP is bit 0 of the flags (linux/if.h); the sysfs mounted inside shows the fileserver's own links. */
+export async function linkIsUp(pid: number): Promise<boolean> {
+  const text = await readOptional(insidePath(pid, "/run/holdfast/sys/class/net/eth0/flags"));
+  return text !== undefined && (parseInt(text, 16) & 1) === 1;
+}
+
+/** The kernel's node of a device-mapper device, e.g. /dev/dm-0; undefined where it is not active. */
+export async function mapperDevice(name: string): Promise<string | undefined> {
+  for (const entry of await readdir("/sys/class/block")) {
+    if (entry.startsWith("dm-") && (await readOptional(`/sys/class/block/${entry}/dm/name`))?.trim() === name)
+      return `/dev/${entry}`;
+  }
+  return undefined;
+}
+
+/** True where two processes share a mount namespace. */
+export async function sameMountNamespace(pid: number, other: number): Promise<boolean> {
+  const [first, second] = await Promise.all([readlink(`/proc/${pid}/ns/mnt`), readlink(`/proc/${other}/ns/mnt`)]);
+  return first === second;
+}
+
+/** The file's text; undefined only where it does not exist (or its process is gone). Everything else is an error. */
+export async function readOptional(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw error;
+  }
+}
+
+export function isAbsent(error: unknown): boolean {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  return code === "ENOENT" || code === "ESRCH" || code === "ENOTDIR" || code === "ENODEV";
+}
+
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    throw error;
+  }
+}

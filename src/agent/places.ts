@@ -1,0 +1,46 @@
+/** Where the agent keeps things on a node. Everything under /run can be made again; what must survive is on the volumes. */
+import type { FileserverSpec, VolumeSpec } from "../model/spec.ts";
+
+export const PLACES = {
+  run: "/run/holdfast",
+  socket: "/run/holdfast/agent.sock",
+  holderScript: "/run/holdfast/holder.sh",
+  spec: "/etc/holdfast/holdfast.yaml",
+  cgroups: "/sys/fs/cgroup/holdfast.slice",
+  /** Names a step id: the agent kills itself when that step begins. For drills of crash points; root only, removed when read. */
+  crashPoint: "/run/holdfast/crash-at",
+} as const;
+
+/** The holder's folder, in the node's own mount namespace. */
+export function holderFolder(fileserver: string): string {
+  return `${PLACES.run}/fs/${fileserver}`;
+}
+
+export function scopeUnit(fileserver: string): string {
+  return `holdfast-${fileserver}.scope`;
+}
+
+export function scopeFolder(fileserver: string): string {
+  return `${PLACES.cgroups}/${scopeUnit(fileserver)}`;
+}
+
+/* Inside the fileserver's mount namespace, where /run is a tmpfs of its own. */
+
+export function volumePath(volume: VolumeSpec): string {
+  return `/run/holdfast/volumes/${volume.name}`;
+}
+
+/** State that must survive a move: on the first volume, above its exports, root only. */
+export function statePath(fileserver: FileserverSpec): string {
+  return `${volumePath(fileserver.volumes[0] as VolumeSpec)}/.holdfast`;
+}
+
+/** The part of a volume that clients may see. */
+export function exportedPath(volume: VolumeSpec): string {
+  return `${volumePath(volume)}/export`;
+}
+
+/** A path inside the fileserver's mount namespace, as the agent reaches it through one of its processes. */
+export function insidePath(pid: number, path: string): string {
+  return `/proc/${pid}/root${path}`;
+}

@@ -1,0 +1,114 @@
+/** `holdfast agent`: the resident program on each node. */
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { explain, Fault, messageOf } from "../base/fault.ts";
+import { reservationKey, specHash } from "../model/derive.ts";
+import { loadSpec } from "../model/load.ts";
+import type { Spec } from "../model/spec.ts";
+import { systemClock } from "../system/clock.ts";
+import { runChecked, systemCommands, type Commands } from "../system/commands.ts";
+import { serveApi } from "./api.ts";
+import type { Node } from "./context.ts";
+import { controlFileserver, type FileserverControl } from "./fileserver.ts";
+import { PLACES } from "./places.ts";
+
+export interface AgentSettings {
+  readonly specPath: string;
+  readonly socket: string;
+  readonly version: string;
+  /** Multiplies every bound; 1 on real machines. */
+  readonly timeScale: number;
+  /** This node's name in the spec; the host name unless said otherwise. */
+  readonly nodeName?: string;
+}
+
+/** Resolves when the agent was asked to end (SIGTERM, SIGINT). Fileservers stay as they are. */
+export async function runAgent(settings: AgentSettings): Promise<void> {
+  const log = (line: string): void => void process.stdout.write(`${line}\n`);
+  const spec = loadSpec(await readSpec(settings.specPath), settings.specPath);
+  const name = settings.nodeName ?? hostname().split(".")[0] ?? "";
+  const node = makeNode(spec, name, settings.timeScale, log);
+  await mkdir(PLACES.run, { recursive: true, mode: 0o700 });
+  await prepareKernel(node.commands, spec);
+  const controls = new Map<string, FileserverControl>(
+    spec.fileservers.map((one) => [one.name, controlFileserver(node, one)]),
+  );
+  const api = await serveApi(settings.socket, {
+    node: name,
+    version: settings.version,
+    specHash: specHash(spec),
+    spec,
+    controls,
+  });
+  log(`agent of ${name}: ${controls.size} fileservers, socket ${settings.socket}`);
+  const ended = new Promise<string>((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
+  });
+  // One after the other: starting daemons of several fileservers at once helps nobody.
+  for (const control of controls.values()) {
+    await control
+      .warm()
+      .catch((error: unknown) => log(`${control.spec.name}: no warm standby: ${explain(error).join("; ")}`));
+  }
+  log(`ended by ${await ended}`);
+  await api.close();
+}
+
+async function readSpec(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    throw new Fault({
+      kind: "invalid",
+      code: "spec-unreadable",
+      what: `${path} cannot be read: ${messageOf(error)}`,
+      remedy: "put the spec there: holdfast apply",
+    });
+  }
+}
+
+function makeNode(spec: Spec, name: string, timeScale: number, log: (line: string) => void): Node {
+  const { nodes, name: cluster } = spec.cluster;
+  if (!nodes.some((node) => node.name === name)) {
+    throw new Fault({
+      kind: "invalid",
+      code: "node-not-in-spec",
+      what: `this node, ${name}, is not among the spec's nodes (${nodes.map((node) => node.name).join(", ")})`,
+      remedy: "correct cluster.nodes, or give the name with --node",
+    });
+  }
+  const keys = new Map(nodes.map((node) => [reservationKey(cluster, node.name), node.name as string]));
+  return {
+    name,
+    cluster,
+    commands: systemCommands({ timeScale }),
+    clock: systemClock,
+    timeScale,
+    reservationKey: reservationKey(cluster, name),
+    nodeOfKey: (key) => keys.get(key),
+    log,
+  };
+}
+
+const MODPROBE_TIMEOUT_MS = 10_000;
+
+/**
+ * Kernel-wide settings of lockd: they cannot be set per fileserver (fs/lockd/svc.c), so the spec's rules make sure
+ * that all fileservers agree on the port. A short `nlm_timeout` shortens lockd's grace, which is five times that.
+ */
+async function prepareKernel(commands: Commands, spec: Spec): Promise<void> {
+  await runChecked(commands, {
+    tool: "modprobe",
+    args: ["-a", "nfsd", "lockd", "macvlan", "ipvlan"],
+    timeoutMs: MODPROBE_TIMEOUT_MS,
+  });
+  const lockd = spec.fileservers[0]?.nfs.ports.lockd;
+  if (lockd === undefined) return;
+  for (const [key, value] of [
+    ["nlm_tcpport", lockd],
+    ["nlm_udpport", lockd],
+    ["nlm_timeout", 5],
+  ] as const) {
+    await writeFile(`/proc/sys/fs/nfs/${key}`, String(value));
+  }
+}

@@ -1,0 +1,207 @@
+/** The deeds of a release; what they do and why in which order stands in failover/release.ts. */
+import { readFile, rm } from "node:fs/promises";
+import { Fault } from "../../base/fault.ts";
+import { parseProcLocks } from "../../linux/proc-locks.ts";
+import { parseProcNetTcp, type Connection } from "../../linux/proc-net-tcp.ts";
+import { deactivateVolume, mapperName } from "../../lvm/volume-group.ts";
+import type { FileserverSpec } from "../../model/spec.ts";
+import { connectionsOf } from "../../nfs/tickle.ts";
+import { dropReservation } from "../../scsi/reservation.ts";
+import { waitFor } from "../../system/clock.ts";
+import { toolPath } from "../../system/tools.ts";
+import { unknownVolume, type StepContext } from "../context.ts";
+import { runInside } from "../holder-client.ts";
+import { exists, linkIsUp, mapperDevice, mountsInside, nfsdThreads, readOptional, scopeProcesses } from "../inside.ts";
+import { holderFolder, scopeFolder, volumePath } from "../places.ts";
+import type { StepRunners } from "../runner.ts";
+import { holdList, stateFolder, writeConnections, writeHandover } from "../state-folder.ts";
+
+type ReleaseSteps = Pick<
+  StepRunners,
+  | "sync-volumes"
+  | "silence-address"
+  | "record-connections"
+  | "hold-nsm-list"
+  | "kill-statd"
+  | "stop-nfsd"
+  | "stop-daemons"
+  | "unmount-volume"
+  | "deactivate-volume"
+  | "release-luns"
+  | "remove-namespaces"
+>;
+
+const UNMOUNT_INTERVAL_MS = 100;
+const NFS_PORT = 2049;
+const GONE_INTERVAL_MS = 10;
+
+/** Daemons that hold nothing but would tell lockd and clients the wrong thing if they ended politely. */
+const STATD_NAMES = ["rpcbind", "rpc.statd", "sm-notify"];
+
+export const releaseSteps: ReleaseSteps = {
+  "sync-volumes": async ({ fileserver }, context, boundMs) => {
+    const mounted = await mountedVolumes(fileserver, context);
+    if (mounted.length === 0) return { outcome: "already" };
+    await runInside(context.holder(), [[toolPath("sync"), "-f", ...mounted]], boundMs);
+  },
+
+  "silence-address": async (_, context, boundMs) => {
+    if (!(await linkIsUp(context.insidePid()))) return { outcome: "already" };
+    await runInside(context.holder(), [[toolPath("ip"), "link", "set", "eth0", "down"]], boundMs);
+  },
+
+  "record-connections": async ({ fileserver }, context) => {
+    const pid = context.insidePid();
+    // Without a running server there is nothing new to record, and an older record still counts.
+    if ((await nfsdThreads(pid)) === 0) return { outcome: "already" };
+    const folder = stateFolder(pid, fileserver);
+    const [connections, locks] = await Promise.all([
+      readServedConnections(fileserver, pid),
+      countNlmLocks(fileserver, context),
+    ]);
+    await writeConnections(folder, connections);
+    await writeHandover(folder, { nlmLocksHeld: locks });
+    return { detail: `${connections.length} connections, ${locks} v3 locks` };
+  },
+
+  "hold-nsm-list": async ({ fileserver }, context) => {
+    if ((await mountedVolumes(fileserver, context)).length === 0) return { outcome: "already" };
+    const count = await holdList(stateFolder(context.insidePid(), fileserver));
+    return { detail: `${count} clients monitored` };
+  },
+
+  "kill-statd": async ({ fileserver }) => {
+    const victims = (await scopeProcesses(fileserver.name)).filter((process) => STATD_NAMES.includes(process.name));
+    for (const victim of victims) kill(victim.pid);
+    return { outcome: victims.length === 0 ? "already" : "done" };
+  },
+
+  "stop-nfsd": async ({ fileserver }, context, boundMs) => {
+    if ((await nfsdThreads(context.insidePid())) === 0) return { outcome: "already" };
+    await runInside(context.holder(), [["write_file", "/proc/fs/nfsd/threads", "0"]], boundMs);
+    const threads = await nfsdThreads(context.insidePid());
+    if (threads !== 0)
+      throw new Fault({ code: "nfsd-still-running", what: `nfsd of ${fileserver.name} still runs ${threads} threads` });
+  },
+
+  "stop-daemons": async ({ fileserver }, context, boundMs) => {
+    const { clock } = context.node;
+    const gone = await waitFor(
+      clock,
+      { what: "the daemons", timeoutMs: boundMs, intervalMs: GONE_INTERVAL_MS },
+      async () => {
+        const left = (await scopeProcesses(fileserver.name)).filter((process) => isDaemon(process.name));
+        for (const process of left) kill(process.pid);
+        return left.length === 0 ? true : undefined;
+      },
+    );
+    if (gone === undefined)
+      throw new Fault({
+        code: "daemons-still-running",
+        what: `daemons of ${fileserver.name} did not end within ${boundMs} ms`,
+      });
+  },
+
+  "unmount-volume": async ({ volume }, context, boundMs) => {
+    const { clock } = context.node;
+    let said = "";
+    let found = false;
+    const unmounted = await waitFor(
+      clock,
+      { what: "the unmount", timeoutMs: boundMs, intervalMs: UNMOUNT_INTERVAL_MS },
+      async () => {
+        const mounts = await mountsInside(context.insidePid());
+        const paths = [volume.mountPath, volumePath(volume)].filter((path) =>
+          mounts.some((mount) => mount.path === path && mount.filesystem === volume.filesystem),
+        );
+        if (paths.length === 0) return true;
+        found = true;
+        const result = await context.holder().run(
+          paths.map((path) => [toolPath("umount"), path]),
+          boundMs,
+        );
+        said = result.output;
+        return result.status === 0 ? true : undefined;
+      },
+    );
+    if (unmounted === undefined)
+      throw new Fault({ code: "volume-busy", what: `volume ${volume.name} could not be unmounted: ${said}` });
+    return { outcome: found ? "done" : "already" };
+  },
+
+  "deactivate-volume": async ({ fileserver, volume }, context) => {
+    const { device } = volume;
+    if (device.kind !== "lv" || (await mapperDevice(mapperName(device.vg, device.lv))) === undefined)
+      return { outcome: "already" };
+    const facts = context.volumeFacts.get(volume.name);
+    if (facts === undefined) throw unknownVolume(fileserver, volume.name);
+    await deactivateVolume(context.node.commands, device.vg, device.lv, facts.group?.disks ?? []);
+  },
+
+  "release-luns": async ({ fileserver, volume }, context) => {
+    const facts = context.volumeFacts.get(volume.name);
+    if (facts === undefined) throw unknownVolume(fileserver, volume.name);
+    for (const disk of facts.disks) await dropReservation(context.node.commands, disk, context.node.reservationKey);
+  },
+
+  "remove-namespaces": async ({ fileserver }, context, boundMs) => {
+    const gone = await waitFor(
+      context.node.clock,
+      { what: "the namespaces", timeoutMs: boundMs, intervalMs: GONE_INTERVAL_MS },
+      async () => {
+        for (const process of await scopeProcesses(fileserver.name)) kill(process.pid);
+        return (await exists(scopeFolder(fileserver.name))) && (await scopeProcesses(fileserver.name)).length > 0
+          ? undefined
+          : true;
+      },
+    );
+    if (gone === undefined)
+      throw new Fault({
+        code: "namespaces-still-used",
+        what: `processes of ${fileserver.name} did not end within ${boundMs} ms`,
+      });
+    await rm(holderFolder(fileserver.name), { recursive: true, force: true });
+  },
+};
+
+/** Shells are the holder and its commands; everything else in the scope is a daemon. */
+function isDaemon(name: string): boolean {
+  return name !== "sh" && name !== "systemd-run";
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+async function mountedVolumes(fileserver: FileserverSpec, context: StepContext): Promise<readonly string[]> {
+  const mounts = await mountsInside(context.insidePid());
+  return fileserver.volumes.map(volumePath).filter((path) => mounts.some((mount) => mount.path === path));
+}
+
+/** Established connections of clients to nfsd and lockd, read without a fork. */
+export async function readServedConnections(fileserver: FileserverSpec, pid: number): Promise<readonly Connection[]> {
+  const texts = await Promise.all(["tcp", "tcp6"].map((name) => readOptional(`/proc/${pid}/net/${name}`)));
+  const all = texts.flatMap((text) => parseProcNetTcp(text ?? ""));
+  return connectionsOf(all, [NFS_PORT, fileserver.nfs.ports.lockd]);
+}
+
+/** Locks on the fileserver's volumes that lockd holds for v3 clients: their owner in /proc/locks is the kernel thread lockd. */
+async function countNlmLocks(fileserver: FileserverSpec, context: StepContext): Promise<number> {
+  const mounts = await mountsInside(context.insidePid());
+  const volumes = fileserver.volumes.flatMap((volume) => mounts.filter((mount) => mount.path === volumePath(volume)));
+  const locks = parseProcLocks(await readFile("/proc/locks", "utf8")).filter((lock) =>
+    volumes.some(({ device }) => device.major === lock.device.major && device.minor === lock.device.minor),
+  );
+  const owners = await Promise.all(locks.map((lock) => isLockd(lock.pid)));
+  return owners.filter(Boolean).length;
+}
+
+async function isLockd(pid: number): Promise<boolean> {
+  const name = await readOptional(`/proc/${pid}/comm`);
+  // An owner that cannot be named may be a client's: counted, so that no grace is cut short by it.
+  return name === undefined || name.trim() === "lockd";
+}

@@ -1,0 +1,265 @@
+/** The deeds of a takeover; what they do and why in which order stands in failover/takeover.ts. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { Fault, messageOf } from "../../base/fault.ts";
+import { ruleLockdGrace } from "../../failover/grace.ts";
+import type { HolderCommand } from "../../linux/holder.ts";
+import { activateExclusively, mapperName } from "../../lvm/volume-group.ts";
+import type { FileserverSpec, VolumeSpec } from "../../model/spec.ts";
+import { nfsdSettings } from "../../nfs/configuration.ts";
+import { tickleInput } from "../../nfs/tickle.ts";
+import { preemptReservation, readState, reservedByOther, takeReservation } from "../../scsi/reservation.ts";
+import { toolPath } from "../../system/tools.ts";
+import { unknownVolume, type StepContext, type VolumeFacts } from "../context.ts";
+import { runInside, type HolderResult } from "../holder-client.ts";
+import { linkIsUp, mapperDevice, mountsInside, nfsdThreads } from "../inside.ts";
+import { exportedPath, insidePath, volumePath } from "../places.ts";
+import type { StepRunners } from "../runner.ts";
+import {
+  forgetHandover,
+  monitoredClients,
+  nfsdcldPath,
+  nsmPath,
+  prepareStateFolder,
+  readConnections,
+  readHandover,
+  stateFolder,
+} from "../state-folder.ts";
+
+type TakeoverSteps = Pick<
+  StepRunners,
+  | "probe-address"
+  | "reserve-luns"
+  | "activate-volume"
+  | "mount-volume"
+  | "prepare-state"
+  | "start-nfsdcld"
+  | "start-statd"
+  | "start-nfsd"
+  | "end-lockd-grace"
+  | "open-address"
+  | "tickle-connections"
+  | "notify-clients"
+>;
+
+/** How long somebody who has the address may take to answer; on a LAN an answer takes a millisecond. */
+const PROBE_WINDOW_S = 0.3;
+
+export const takeoverSteps: TakeoverSteps = {
+  "probe-address": async ({ fileserver }, context) => {
+    for (const { family, address } of fileserver.addresses) {
+      // Duplicate detection for IPv6 needs a solicitation that arping cannot send; the IPv4 answer speaks for both.
+      if (family === 4) await refuseTakenAddress(fileserver, address, context);
+    }
+  },
+
+  "reserve-luns": async ({ fileserver, volume }, context) => {
+    const { node } = context;
+    for (const disk of factsOf(fileserver, volume, context).disks) {
+      const victim = context.fencedKey;
+      const holder = victim === undefined ? undefined : (await readState(node.commands, disk)).holder;
+      if (victim !== undefined && holder === victim)
+        await preemptReservation(node.commands, disk, node.reservationKey, victim);
+      else
+        await takeReservation(node.commands, disk, node.reservationKey).catch((error: unknown) =>
+          Promise.reject(withNodeName(error, context, disk)),
+        );
+    }
+  },
+
+  "activate-volume": async ({ fileserver, volume }, context) => {
+    const { group } = factsOf(fileserver, volume, context);
+    if (group === undefined || volume.device.kind !== "lv") return { outcome: "already" };
+    await activateExclusively(context.node.commands, group, volume.device.lv, context.systemId);
+  },
+
+  "mount-volume": async ({ volume }, context, boundMs) => {
+    const path = volumePath(volume);
+    const device = await deviceOf(volume);
+    const mounts = await mountsInside(context.insidePid());
+    if (!mounts.some((mount) => mount.path === path)) {
+      const result = await context.holder().run([[toolPath("mount"), "-t", volume.filesystem, device, path]], boundMs);
+      if (result.status !== 0) throw mountFault(volume, device, result);
+    }
+    if (volume.filesystem === "xfs") await failFastMetadata(device);
+    await mkdir(insidePath(context.insidePid(), exportedPath(volume)), { recursive: true });
+    if (!mounts.some((mount) => mount.path === volume.mountPath && mount.filesystem === volume.filesystem)) {
+      await runInside(
+        context.holder(),
+        [[toolPath("mount"), "--bind", exportedPath(volume), volume.mountPath]],
+        boundMs,
+      );
+    }
+  },
+
+  "prepare-state": async ({ fileserver }, context) => {
+    await prepareStateFolder(
+      stateFolder(context.insidePid(), fileserver),
+      context.node.name,
+      context.node.clock.wallMs(),
+    );
+  },
+
+  "start-nfsdcld": async ({ fileserver }, context, boundMs) => {
+    await runInside(
+      context.holder(),
+      [[toolPath("nfsdcld"), "-s", nfsdcldPath(fileserver), "-p", "/run/rpc_pipefs"]],
+      boundMs,
+    );
+  },
+
+  "start-statd": async ({ fileserver }, context, boundMs) => {
+    await runInside(context.holder(), [[toolPath("rpc.statd"), "-L", "-P", nsmPath(fileserver)]], boundMs);
+  },
+
+  "start-nfsd": async ({ fileserver }, context, boundMs) => {
+    const { threads } = fileserver.nfs;
+    if ((await nfsdThreads(context.insidePid())) === threads) return { outcome: "already" };
+    // Written by a process inside: each write to `threads` copies the writer's host name into the server's identity.
+    await runInside(
+      context.holder(),
+      nfsdSettings(fileserver).map(([name, text]): HolderCommand => ["write_file", `/proc/fs/nfsd/${name}`, text]),
+      boundMs,
+    );
+    const started = await nfsdThreads(context.insidePid());
+    if (started !== threads)
+      throw new Fault({ code: "nfsd-threads", what: `nfsd runs ${started} threads instead of ${threads}` });
+  },
+
+  "end-lockd-grace": async ({ fileserver }, context, boundMs) => {
+    const folder = stateFolder(context.insidePid(), fileserver);
+    const ruling = ruleLockdGrace({
+      handover: await readHandover(folder),
+      monitoredClients: await monitoredClients(folder),
+    });
+    if (ruling.end) await runInside(context.holder(), [["write_file", "/proc/fs/lockd/nlm_end_grace", "Y"]], boundMs);
+    return { detail: `${ruling.end ? "ended" : "kept"}: ${ruling.because}` };
+  },
+
+  "open-address": async ({ fileserver }, context, boundMs) => {
+    await forgetHandover(stateFolder(context.insidePid(), fileserver));
+    const ip = toolPath("ip");
+    await runInside(
+      context.holder(),
+      [
+        [ip, "link", "set", "eth0", "up"],
+        ...fileserver.gateways.map((gateway): HolderCommand => [
+          ip,
+          "route",
+          "replace",
+          "default",
+          "via",
+          gateway,
+          "dev",
+          "eth0",
+        ]),
+      ],
+      boundMs,
+    );
+    if (!(await linkIsUp(context.insidePid())))
+      throw new Fault({ code: "link-not-up", what: `the link of ${fileserver.name} did not come up` });
+  },
+
+  "tickle-connections": async ({ fileserver }, context, boundMs) => {
+    const connections = await readConnections(stateFolder(context.insidePid(), fileserver));
+    if (connections.length === 0) return { outcome: "already", detail: "no connection was recorded" };
+    const input = "/run/holdfast/tickle";
+    await writeFile(insidePath(context.insidePid(), input), tickleInput(connections));
+    await runInside(context.holder(), [["with_input", input, toolPath("tickle_tcp"), "-n", "1"]], boundMs);
+    return { detail: `${connections.length} connections` };
+  },
+
+  "notify-clients": async ({ fileserver }, context, boundMs) => {
+    const monitored = await monitoredClients(stateFolder(context.insidePid(), fileserver));
+    await runInside(
+      context.holder(),
+      [[toolPath("sm-notify"), "-f", "-P", nsmPath(fileserver), "-v", fileserver.hostname]],
+      boundMs,
+    );
+    return { detail: monitored.known ? `${monitored.value} clients` : monitored.why };
+  },
+};
+
+function factsOf(fileserver: FileserverSpec, volume: VolumeSpec, context: StepContext): VolumeFacts {
+  const facts = context.volumeFacts.get(volume.name);
+  if (facts === undefined) throw unknownVolume(fileserver, volume.name);
+  return facts;
+}
+
+/** arping -D (iputils): 0 nobody answered, 1 somebody did; `timeout` cuts the wait short with 124. */
+async function refuseTakenAddress(fileserver: FileserverSpec, address: string, context: StepContext): Promise<void> {
+  const result = await context.node.commands.run({
+    tool: "timeout",
+    args: [String(PROBE_WINDOW_S), toolPath("arping"), "-D", "-I", fileserver.interface, "-c", "1", "-w", "1", address],
+    timeoutMs: 3_000,
+  });
+  if (result.status === 0 || result.status === 124) return;
+  const mac = /\[([0-9A-Fa-f:]{17})\]/.exec(result.stdout)?.[1];
+  if (mac === undefined) {
+    throw new Fault({
+      code: "address-probe-failed",
+      what: `whether somebody has ${address} could not be found out: ${result.stderr.trim() || result.stdout.trim()}`,
+    });
+  }
+  throw new Fault({
+    kind: "refused",
+    code: "address-taken",
+    what: `${address} of ${fileserver.name} is answered for by ${mac.toLowerCase()}`,
+    why: "two machines with one address: clients would talk to either",
+    remedy:
+      mac.toLowerCase() === fileserver.mac
+        ? "that is the fileserver's own hardware address: another node still serves it; release it there first"
+        : "find that machine and take the address from it, or give the fileserver another address",
+  });
+}
+
+function withNodeName(error: unknown, context: StepContext, disk: string): unknown {
+  if (!(error instanceof Fault) || error.code !== "volume-reserved") return error;
+  const holder = /0x[0-9a-f]+/.exec(error.message)?.[0];
+  const name = holder === undefined ? undefined : context.node.nodeOfKey(holder);
+  return name === undefined ? error : reservedByOther(disk, holder, name);
+}
+
+export async function deviceOf(volume: VolumeSpec): Promise<string> {
+  if (volume.device.kind === "disk") return volume.device.path;
+  const name = mapperName(volume.device.vg, volume.device.lv);
+  const device = await mapperDevice(name);
+  if (device === undefined)
+    throw new Fault({
+      code: "volume-not-active",
+      what: `logical volume ${volume.device.vg}/${volume.device.lv} is not active`,
+    });
+  return device;
+}
+
+function mountFault(volume: VolumeSpec, device: string, result: HolderResult): Fault {
+  const cause = new Error(result.output || `mount ended with status ${result.status}`);
+  if (/structure needs cleaning|bad superblock|can't read superblock|corrupt/i.test(result.output)) {
+    return new Fault({
+      kind: "refused",
+      code: "filesystem-needs-repair",
+      what: `the file system on ${device} (volume ${volume.name}) cannot be mounted as ${volume.filesystem}`,
+      why: "it is damaged, or it is another file system; Holdfast repairs nothing by itself",
+      remedy:
+        volume.filesystem === "xfs"
+          ? `look first, change nothing: xfs_repair -n ${device}`
+          : `look first, change nothing: e2fsck -n ${device}`,
+      cause,
+    });
+  }
+  return new Fault({ code: "mount-failed", what: `volume ${volume.name} (${device}) could not be mounted`, cause });
+}
+
+/**
+ * Metadata writes that fail are not tried for ever: a fenced node must not keep them in hand until the reservation
+ * comes back (Documentation/admin-guide/xfs.rst, "Error handling"; facts/kernel-nfs.md, section 8).
+ */
+async function failFastMetadata(device: string): Promise<void> {
+  const folder = `/sys/fs/xfs/${device.split("/").at(-1) ?? ""}/error`;
+  await writeFile(`${folder}/metadata/default/max_retries`, "0").catch(unsupported);
+  await writeFile(`${folder}/fail_at_unmount`, "1").catch(unsupported);
+}
+
+function unsupported(error: unknown): void {
+  if ((error as NodeJS.ErrnoException).code !== "ENOENT")
+    throw new Fault({ code: "xfs-error-handling", what: messageOf(error), cause: error });
+}

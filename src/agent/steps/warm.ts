@@ -1,0 +1,196 @@
+/** Warm standby: namespaces, link, files and the daemons that need no volume. */
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { Fault } from "../../base/fault.ts";
+import type { FileserverSpec } from "../../model/spec.ts";
+import { HOLDER_FILES, HOLDER_SCRIPT, type HolderCommand } from "../../linux/holder.ts";
+import { exportsText, hostsText, nfsConfText } from "../../nfs/configuration.ts";
+import { waitFor } from "../../system/clock.ts";
+import { runChecked } from "../../system/commands.ts";
+import { startDaemon } from "../../system/processes.ts";
+import { toolPath } from "../../system/tools.ts";
+import type { Node } from "../context.ts";
+import { runInside } from "../holder-client.ts";
+import { exists, holderPid, readOptional, scopeProcesses } from "../inside.ts";
+import { holderFolder, insidePath, PLACES, scopeUnit, volumePath } from "../places.ts";
+import type { StepRunners } from "../runner.ts";
+
+type WarmSteps = Pick<
+  StepRunners,
+  "create-namespaces" | "create-link" | "furnish-namespaces" | "start-rpcbind" | "start-mountd"
+>;
+
+/** Starts a holder: in new namespaces, or in those that a dead holder left behind while its daemons live on. */
+export async function startHolder(node: Node, fileserver: FileserverSpec, boundMs: number): Promise<number> {
+  const folder = holderFolder(fileserver.name);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await writeFile(PLACES.holderScript, HOLDER_SCRIPT, { mode: 0o700 });
+  const scope = await scopeProcesses(fileserver.name);
+  const living = await holderPid(fileserver.name, scope);
+  if (living !== undefined) return living;
+  await rm(`${folder}/${HOLDER_FILES.pid}`, { force: true });
+  const inside = scope[0];
+  const enter =
+    inside === undefined
+      ? [toolPath("unshare"), "--net", "--mount", "--uts", "--propagation", "private"]
+      : [toolPath("nsenter"), "--target", String(inside.pid), "--net", "--mount", "--uts"];
+  const unit =
+    inside === undefined
+      ? scopeUnit(fileserver.name)
+      : `holdfast-${fileserver.name}-holder-${Math.round(node.clock.wallMs())}.scope`;
+  await startDaemon({
+    program: toolPath("systemd-run"),
+    args: [
+      "--scope",
+      "--collect",
+      "--quiet",
+      "--slice=holdfast.slice",
+      `--unit=${unit}`,
+      ...enter,
+      toolPath("sh"),
+      PLACES.holderScript,
+      folder,
+    ],
+    logFile: `${folder}/holder.log`,
+  });
+  const pid = await waitFor(node.clock, { what: "holder", timeoutMs: boundMs, intervalMs: 20 }, async () =>
+    holderPid(fileserver.name, await scopeProcesses(fileserver.name)),
+  );
+  if (pid === undefined) {
+    const said = await readOptional(`${folder}/holder.log`);
+    throw new Fault({
+      code: "holder-not-started",
+      what: `the namespaces of ${fileserver.name} could not be made: ${said?.trim() ?? "no word from systemd-run"}`,
+    });
+  }
+  return pid;
+}
+
+export const warmSteps: WarmSteps = {
+  "create-namespaces": async ({ fileserver }, context, boundMs) => {
+    await runInside(
+      context.holder(),
+      [
+        [toolPath("hostname"), fileserver.hostname],
+        [toolPath("ip"), "link", "set", "lo", "up"],
+      ],
+      boundMs,
+    );
+  },
+
+  "create-link": async ({ fileserver }, context, boundMs) => {
+    const { node } = context;
+    const kind =
+      fileserver.link === "macvlan"
+        ? ["address", fileserver.mac, "type", "macvlan", "mode", "bridge"]
+        : ["type", "ipvlan", "mode", "l2"];
+    await runChecked(node.commands, {
+      tool: "ip",
+      args: [
+        "link",
+        "add",
+        "link",
+        fileserver.interface,
+        "name",
+        "eth0",
+        "netns",
+        String(context.insidePid()),
+        ...kind,
+      ],
+      timeoutMs: boundMs / node.timeScale,
+    }).catch((error: unknown) => {
+      throw new Fault({
+        code: "link-not-created",
+        what: `no ${fileserver.link} on ${fileserver.interface} for ${fileserver.name}`,
+        remedy: `check that ${fileserver.interface} exists on ${node.name} and is up: ip link show ${fileserver.interface}`,
+        cause: error,
+      });
+    });
+    await runInside(context.holder(), linkCommands(fileserver), boundMs);
+  },
+
+  "furnish-namespaces": async ({ fileserver }, context, boundMs) => {
+    const mount = toolPath("mount");
+    const mkdirAll = (paths: readonly string[]): HolderCommand => [toolPath("mkdir"), "-p", ...paths];
+    const trees = [...new Set(fileserver.volumes.map((volume) => `/${volume.mountPath.split("/")[1] ?? ""}`))];
+    await runInside(
+      context.holder(),
+      [
+        [mount, "-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/run"],
+        [mount, "-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/var/lib/nfs"],
+        mkdirAll([
+          "/run/rpcbind",
+          "/run/rpc_pipefs",
+          "/run/holdfast/etc/none",
+          "/run/holdfast/sys",
+          "/var/lib/nfs/v4recovery",
+          ...trees,
+          ...fileserver.volumes.map(volumePath),
+        ]),
+        [mount, "-t", "sysfs", "sysfs", "/run/holdfast/sys"],
+        [mount, "-t", "rpc_pipefs", "rpc_pipefs", "/run/rpc_pipefs"],
+        [mount, "-t", "nfsd", "nfsd", "/proc/fs/nfsd"],
+        // The folders above the exports: a tmpfs of the fileserver's own over each first component.
+        ...trees.map((tree): HolderCommand => [mount, "-t", "tmpfs", "-o", "mode=0755", "tmpfs", tree]),
+        mkdirAll(fileserver.volumes.map((volume) => volume.mountPath)),
+      ],
+      boundMs,
+    );
+    await writeConfiguration(context.insidePid(), fileserver, context.node.cluster);
+    const binds = ["exports", "nfs.conf", "hosts"].map((name): HolderCommand => [
+      mount,
+      "--bind",
+      `/run/holdfast/etc/${name}`,
+      `/etc/${name}`,
+    ]);
+    const dropIns: HolderCommand[] = [];
+    for (const folder of ["/etc/exports.d", "/etc/nfs.conf.d"]) {
+      if (await exists(folder)) dropIns.push([mount, "--bind", "/run/holdfast/etc/none", folder]);
+    }
+    await runInside(context.holder(), [...binds, ...dropIns], boundMs);
+  },
+
+  "start-rpcbind": async (_, context, boundMs) => {
+    await runInside(context.holder(), [[toolPath("rpcbind"), "-w"]], boundMs);
+  },
+
+  "start-mountd": async (_, context, boundMs) => {
+    await runInside(context.holder(), [[toolPath("exportfs"), "-ra"], [toolPath("rpc.mountd")]], boundMs);
+  },
+};
+
+/** Written from outside into the fileserver's own /run; the bind mounts over /etc show the files. */
+export async function writeConfiguration(pid: number, fileserver: FileserverSpec, cluster: string): Promise<void> {
+  const nodeHosts = (await readOptional("/etc/hosts")) ?? "";
+  const folder = insidePath(pid, "/run/holdfast/etc");
+  await writeFile(`${folder}/exports`, exportsText(fileserver, cluster));
+  await writeFile(`${folder}/nfs.conf`, nfsConfText(fileserver));
+  await writeFile(`${folder}/hosts`, hostsText(fileserver, nodeHosts));
+}
+
+/** Addresses on a link that is down: they can be bound to, and nothing leaves (facts/kernel-nfs.md, section 2). */
+function linkCommands(fileserver: FileserverSpec): readonly HolderCommand[] {
+  const ip = toolPath("ip");
+  const sysctl = (path: string, value: string): HolderCommand => ["write_file", `/proc/sys/net/${path}`, value];
+  return [
+    // Announce by ARP and neighbour advertisement as soon as the link is up (inetdev_event, net/ipv4/devinet.c).
+    sysctl("ipv4/conf/eth0/arp_notify", "1"),
+    ...(fileserver.addresses.some((address) => address.family === 6)
+      ? [
+          sysctl("ipv6/conf/eth0/accept_dad", "0"),
+          sysctl("ipv6/conf/eth0/accept_ra", "0"),
+          sysctl("ipv6/conf/eth0/keep_addr_on_down", "1"),
+          sysctl("ipv6/conf/eth0/ndisc_notify", "1"),
+        ]
+      : [sysctl("ipv6/conf/eth0/disable_ipv6", "1")]),
+    ...fileserver.addresses.map(({ family, address, prefixLength }): HolderCommand => [
+      ip,
+      "address",
+      "replace",
+      `${address}/${prefixLength}`,
+      "dev",
+      "eth0",
+      // The agent asks for duplicates itself; the kernel's detection would hold the address back for a second.
+      ...(family === 6 ? ["nodad"] : []),
+    ]),
+  ];
+}

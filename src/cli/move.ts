@@ -1,0 +1,189 @@
+/** `holdfast move`: release there, takeover here; with the standalone engine this command is the one that decides. */
+import { Fault } from "../base/fault.ts";
+import { drawTimeline } from "../drill/draw.ts";
+import type { Spec } from "../model/spec.ts";
+import type { Timeline, TimelineStep } from "../wire/timeline.ts";
+import type { CliCommand, Io } from "./command.ts";
+import { askNodes, reachNode, type ReachedNode } from "./reach.ts";
+import { FILE_OPTION, fileOption, readSpecFile } from "./spec-file.ts";
+
+export const MOVE: CliCommand = {
+  words: ["move"],
+  summary: "move a fileserver to another node while its clients wait",
+  details:
+    "Without NODE: to the other node of a cluster of two. A fileserver that nobody serves is brought into service.\n" +
+    "Refused (exit status 3) when the target cannot serve; nothing is changed then.\n" +
+    "--fenced NODE: you know that NODE is down (powered off), and its reservation may be taken from it. Never say so of a node that only does not answer.",
+  arguments: [
+    { name: "fileserver", help: "which one" },
+    { name: "node", help: "where to", optional: true },
+  ],
+  options: [FILE_OPTION, { flags: "--fenced <node>", help: "a node that is certainly powered off" }],
+  run: async ({ args, options, io }) => {
+    const { spec } = await readSpecFile(fileOption(options));
+    const [name = "", target] = args;
+    const fileserver = spec.fileservers.find((one) => one.name === name);
+    if (fileserver === undefined)
+      throw unknownName(
+        "fileserver",
+        name,
+        spec.fileservers.map((one) => one.name),
+      );
+    const fenced = typeof options["fenced"] === "string" ? options["fenced"] : undefined;
+    const move = await runMove(spec, name, target, fenced, io);
+    io.document({
+      fileserver: name,
+      from: move.from ?? null,
+      to: move.to,
+      durationMs: move.durationMs,
+      timeline: move.timeline,
+    });
+    for (const line of drawTimeline(move.timeline, { width: terminalWidth(), unicode: true }).split("\n")) io.say(line);
+    io.say(
+      `${name} is served by ${move.to}${move.from === undefined ? "" : `, before by ${move.from}`}: ${Math.round(move.durationMs)} ms`,
+    );
+    return 0;
+  },
+};
+
+const WIDTH_DEFAULT = 100;
+
+function terminalWidth(): number {
+  return process.stdout.columns ?? WIDTH_DEFAULT;
+}
+
+interface Move {
+  readonly from?: string;
+  readonly to: string;
+  readonly durationMs: number;
+  readonly timeline: Timeline;
+}
+
+async function runMove(
+  spec: Spec,
+  fileserver: string,
+  target: string | undefined,
+  fenced: string | undefined,
+  io: Io,
+): Promise<Move> {
+  const from = await findServing(spec, fileserver, fenced);
+  const to = chooseTarget(spec, target, from);
+  io.progress(
+    from === undefined
+      ? `${fileserver}: nobody serves it; ${to} takes it over`
+      : `${fileserver}: from ${from} to ${to}`,
+  );
+  const [source, destination] = await Promise.all([
+    from === undefined ? undefined : reachNode(spec, from),
+    reachNode(spec, to),
+  ]);
+  try {
+    // Everything that can be refused is refused before clients are made to wait.
+    await destination.agent.prepare(fileserver);
+    io.progress(`${fileserver}: ${to} is prepared`);
+    const started = performance.now();
+    const released = source === undefined ? undefined : await source.agent.release(fileserver);
+    const releasedMs = performance.now() - started;
+    const taken = await takeOver(fileserver, destination, source, fenced);
+    const durationMs = performance.now() - started;
+    return {
+      ...(from === undefined ? {} : { from }),
+      to,
+      durationMs: Math.round(durationMs * 10) / 10,
+      timeline: joinTimelines(released, taken, releasedMs),
+    };
+  } finally {
+    await Promise.all([source?.close(), destination.close()]);
+  }
+}
+
+/** A target that fails at the last moment gives the fileserver back to where it was: clients must not stay without. */
+async function takeOver(
+  fileserver: string,
+  destination: ReachedNode,
+  source: ReachedNode | undefined,
+  fenced: string | undefined,
+): Promise<Timeline> {
+  try {
+    return await destination.agent.takeover(fileserver, fenced === undefined ? undefined : { fencedNode: fenced });
+  } catch (error) {
+    if (source === undefined) throw error;
+    await source.agent.takeover(fileserver);
+    throw new Fault({
+      code: "move-undone",
+      what: `${destination.name} could not take ${fileserver} over; ${source.name} serves it again`,
+      remedy: `mend what is said above, then try again`,
+      cause: error,
+    });
+  }
+}
+
+async function findServing(spec: Spec, fileserver: string, fenced: string | undefined): Promise<string | undefined> {
+  const others = {
+    ...spec,
+    cluster: { ...spec.cluster, nodes: spec.cluster.nodes.filter((node) => node.name !== fenced) },
+  };
+  const replies = await askNodes(others, async ({ agent }) =>
+    (await agent.status()).fileservers.find((one) => one.name === fileserver),
+  );
+  for (const { node, result } of replies) {
+    if (!result.ok) {
+      throw new Fault({
+        kind: "refused",
+        code: "node-unknown",
+        what: `whether ${node} serves ${fileserver} is not known`,
+        why: "two nodes must never serve one fileserver, and what cannot be seen is not assumed",
+        remedy: `bring ${node} back, or, if it is certainly powered off, say so: --fenced ${node}`,
+        cause: result.error,
+      });
+    }
+  }
+  const serving = replies.filter(({ result }) => result.ok && result.value?.state === "serving");
+  return serving[0]?.node;
+}
+
+function chooseTarget(spec: Spec, target: string | undefined, from: string | undefined): string {
+  const names: readonly string[] = spec.cluster.nodes.map((node) => node.name);
+  if (target !== undefined) {
+    if (!names.includes(target)) throw unknownName("node", target, names);
+    if (target === from)
+      throw new Fault({
+        kind: "refused",
+        code: "already-serving",
+        what: `${target} serves it already; nothing was changed`,
+      });
+    return target;
+  }
+  const others = names.filter((name) => name !== from);
+  const [only, ...more] = others;
+  if (only !== undefined && more.length === 0) return only;
+  throw new Fault({
+    kind: "invalid",
+    code: "target-not-named",
+    what: "several nodes could take it",
+    remedy: `name one of: ${others.join(", ")}`,
+  });
+}
+
+function joinTimelines(released: Timeline | undefined, taken: Timeline, offsetMs: number): Timeline {
+  const later = (step: TimelineStep): TimelineStep => ({
+    ...step,
+    startMs: step.startMs + offsetMs,
+    endMs: step.endMs + offsetMs,
+  });
+  return {
+    ...taken,
+    kind: "move",
+    startedAtMs: released?.startedAtMs ?? taken.startedAtMs,
+    steps: [...(released?.steps ?? []), ...taken.steps.map(later)],
+  };
+}
+
+export function unknownName(what: string, given: string, known: readonly string[]): Fault {
+  return new Fault({
+    kind: "invalid",
+    code: `unknown-${what}`,
+    what: `there is no ${what} ${JSON.stringify(given)}`,
+    remedy: `use one of: ${known.join(", ")}`,
+  });
+}

@@ -1,0 +1,40 @@
+/** From what was seen on a node to the state of a fileserver there. */
+import type { FileserverState } from "./machine.ts";
+
+export interface Sighting {
+  /** Processes in the fileserver's scope, by name. */
+  readonly processes: readonly string[];
+  readonly holder: boolean;
+  readonly nfsdThreads: number;
+  readonly linkUp: boolean;
+  /** Of all its volumes: how many are mounted inside, how many are active on this node. */
+  readonly volumes: number;
+  readonly volumesMounted: number;
+  readonly volumesActive: number;
+}
+
+export interface Judgement {
+  readonly state: Extract<FileserverState, "absent" | "warm" | "serving" | "partial">;
+  /** What is missing from a healthy state of that name. */
+  readonly lacks: readonly string[];
+}
+
+const WARM_DAEMONS = ["rpcbind", "rpc.mountd"];
+
+export function judge(seen: Sighting, v3: boolean): Judgement {
+  const missing = (names: readonly string[]): readonly string[] =>
+    names.filter((name) => !seen.processes.includes(name));
+  if (seen.nfsdThreads > 0 && seen.linkUp && seen.volumesMounted === seen.volumes) {
+    const lacks = missing([...WARM_DAEMONS, "nfsdcld", ...(v3 ? ["rpc.statd"] : [])]);
+    return { state: "serving", lacks: seen.holder ? lacks : [...lacks, "its holder"] };
+  }
+  const nothingOfVolumes = seen.volumesMounted === 0 && seen.volumesActive === 0;
+  if (seen.nfsdThreads === 0 && nothingOfVolumes && !seen.linkUp) {
+    if (seen.processes.length === 0) return { state: "absent", lacks: [] };
+    const lacks = missing(WARM_DAEMONS);
+    const leftovers = seen.processes.some((name) => name === "nfsdcld" || name === "rpc.statd");
+    if (seen.holder && lacks.length === 0 && !leftovers) return { state: "warm", lacks: [] };
+    return { state: "partial", lacks };
+  }
+  return { state: "partial", lacks: missing(WARM_DAEMONS) };
+}

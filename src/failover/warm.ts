@@ -1,0 +1,22 @@
+/** Warm standby: everything of a fileserver that can exist on a node before its volume does. */
+import type { FileserverSpec } from "../model/spec.ts";
+import { checkGraph, fileserverStep, type StepGraph } from "./step.ts";
+
+/**
+ * Nothing here is on the client's clock. The address is configured but its link is down, so nobody hears of it;
+ * rpcbind and mountd listen already, so that they need no start later (facts/kernel-nfs.md, section 2).
+ */
+export function warmGraph(fileserver: FileserverSpec): StepGraph {
+  return checkGraph([
+    fileserverStep("create-namespaces", fileserver),
+    fileserverStep("create-link", fileserver, ["create-namespaces"]),
+    fileserverStep("furnish-namespaces", fileserver, ["create-namespaces"]),
+    fileserverStep("start-rpcbind", fileserver, ["furnish-namespaces", "create-link"]),
+    fileserverStep("start-mountd", fileserver, ["start-rpcbind"]),
+  ]);
+}
+
+/** The end of a warm standby: the namespaces with everything in them. */
+export function coldGraph(fileserver: FileserverSpec): StepGraph {
+  return checkGraph([fileserverStep("remove-namespaces", fileserver)]);
+}

@@ -1,0 +1,147 @@
+/**
+ * A volume group that one machine owns at a time, by system ID: lvmsystemid(7). The system ID is a label, not a lock:
+ * it is changed only under the persistent reservation of the group's disks.
+ */
+import { Fault } from "../base/fault.ts";
+import { commandFailed, runChecked, type Command, type Commands } from "../system/commands.ts";
+
+const TIMEOUT_MS = 8_000;
+
+export interface VolumeGroup {
+  readonly name: string;
+  /** Empty where the group has none. */
+  readonly systemId: string;
+  readonly logicalVolumes: readonly string[];
+  /** Paths of its physical volumes, in LVM's order. */
+  readonly disks: readonly string[];
+}
+
+/** `--foreign`: groups of other machines are shown too; `--readonly`-like, nothing is written. */
+export const reportVolumeGroup = (vg: string): Command => ({
+  tool: "pvs",
+  args: ["--foreign", "--reportformat", "json", "-o", "pv_name,vg_systemid", "--select", `vg_name=${vg}`],
+  timeoutMs: TIMEOUT_MS,
+});
+export const reportLogicalVolumes = (vg: string): Command => ({
+  tool: "lvs",
+  args: ["--foreign", "--reportformat", "json", "-o", "lv_name", "--select", `vg_name=${vg}`],
+  timeoutMs: TIMEOUT_MS,
+});
+
+/** `from` may be foreign: it is named as an extra system ID for this one command (lvmsystemid(7), "Overriding"). */
+export const claim = (vg: string, from: string, to: string, disks: readonly string[]): Command => ({
+  tool: "vgchange",
+  args: [...onlyDisks(disks), "--yes", "--config", `local/extra_system_ids=["${from}"]`, "--systemid", to, vg],
+  timeoutMs: TIMEOUT_MS,
+});
+
+/** Without waiting for udev: the kernel's own device node (/dev/dm-N) is there when the command ends. */
+export const activate = (vg: string, lv: string, disks: readonly string[]): Command => ({
+  tool: "lvchange",
+  args: [...onlyDisks(disks), "--noudevsync", "--activate", "y", `${vg}/${lv}`],
+  timeoutMs: TIMEOUT_MS,
+});
+export const deactivate = (vg: string, lv: string, disks: readonly string[]): Command => ({
+  tool: "lvchange",
+  args: [...onlyDisks(disks), "--noudevsync", "--activate", "n", `${vg}/${lv}`],
+  timeoutMs: TIMEOUT_MS,
+});
+
+/** Only these disks are scanned: the others may be many, or slow, or gone. */
+function onlyDisks(disks: readonly string[]): readonly string[] {
+  return disks.length === 0 ? [] : ["--devices", disks.join(",")];
+}
+
+interface Report {
+  readonly report: readonly {
+    readonly pv?: readonly Record<string, string>[];
+    readonly lv?: readonly Record<string, string>[];
+  }[];
+}
+
+export function parseVolumeGroup(vg: string, pvsJson: string, lvsJson: string): VolumeGroup | undefined {
+  const rows = (JSON.parse(pvsJson) as Report).report.flatMap((part) => part.pv ?? []);
+  if (rows.length === 0) return undefined;
+  const volumes = (JSON.parse(lvsJson) as Report).report.flatMap((part) => part.lv ?? []);
+  return {
+    name: vg,
+    systemId: rows[0]?.["vg_systemid"] ?? "",
+    logicalVolumes: volumes.map((row) => row["lv_name"] ?? ""),
+    disks: rows.map((row) => row["pv_name"] ?? ""),
+  };
+}
+
+/** Rejects where LVM cannot say, or where the group is not visible here. */
+export async function readVolumeGroup(commands: Commands, vg: string): Promise<VolumeGroup> {
+  const [pvs, lvs] = await Promise.all([
+    runChecked(commands, reportVolumeGroup(vg)),
+    runChecked(commands, reportLogicalVolumes(vg)),
+  ]);
+  const group = parseVolumeGroup(vg, pvs.stdout, lvs.stdout);
+  if (group === undefined) {
+    throw new Fault({
+      code: "volume-group-missing",
+      what: `volume group ${vg} is not visible on this node`,
+      why: "its disks are not attached here, or LVM's devices file leaves them out",
+      remedy: `attach the disks and look with: pvs --foreign; lvmdevices`,
+    });
+  }
+  const missing = group.disks.filter((disk) => disk === "" || disk.startsWith("["));
+  if (missing.length > 0)
+    throw new Fault({ code: "volume-group-incomplete", what: `volume group ${vg} lacks disks: ${missing.join(", ")}` });
+  return group;
+}
+
+/** The name that device mapper gives a logical volume: hyphens of the parts are doubled (dm_build_dm_name, libdm). */
+export function mapperName(vg: string, lv: string): string {
+  return `${vg.replaceAll("-", "--")}-${lv.replaceAll("-", "--")}`;
+}
+
+export async function activateExclusively(
+  commands: Commands,
+  group: VolumeGroup,
+  lv: string,
+  systemId: string,
+): Promise<void> {
+  if (!group.logicalVolumes.includes(lv)) {
+    throw new Fault({
+      code: "logical-volume-missing",
+      what: `volume group ${group.name} has no logical volume ${lv}`,
+      remedy: `it has: ${group.logicalVolumes.join(", ") || "none"}`,
+    });
+  }
+  if (group.systemId !== systemId) await runChecked(commands, claim(group.name, group.systemId, systemId, group.disks));
+  await runChecked(commands, activate(group.name, lv, group.disks));
+}
+
+const DEACTIVATE_ATTEMPTS_MAX = 10;
+
+/** udev may still have the device open for a moment after an unmount; asked again a few times. */
+export async function deactivateVolume(
+  commands: Commands,
+  vg: string,
+  lv: string,
+  disks: readonly string[],
+): Promise<void> {
+  const command = deactivate(vg, lv, disks);
+  let result = await commands.run(command);
+  for (let attempt = 1; attempt < DEACTIVATE_ATTEMPTS_MAX && result.status !== 0; attempt++)
+    result = await commands.run(command);
+  if (result.status !== 0) throw commandFailed(command, result);
+}
+
+/** This machine's system ID. Rejects where it has none: then no group can be owned by it. */
+export async function readSystemId(commands: Commands): Promise<string> {
+  const { stdout } = await runChecked(commands, { tool: "lvm", args: ["systemid"], timeoutMs: TIMEOUT_MS });
+  const systemId = /system ID:\s*(\S+)/.exec(stdout)?.[1];
+  if (systemId === undefined) {
+    throw new Fault({
+      code: "system-id-missing",
+      what: "LVM on this node has no system ID",
+      why: "without it a volume group could be active on two nodes",
+      remedy:
+        'set global/system_id_source="lvmlocal" in /etc/lvm/lvm.conf and local/system_id in /etc/lvm/lvmlocal.conf',
+    });
+  }
+  return systemId;
+}

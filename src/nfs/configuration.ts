@@ -1,0 +1,69 @@
+/** What the NFS daemons of one fileserver read: exports(5), nfs.conf(5), hosts(5), as texts. */
+import { exportFsid } from "../model/derive.ts";
+import type { FileserverSpec } from "../model/spec.ts";
+
+/**
+ * One line per export, and one per folder above it. The folders above are a read-only tmpfs that differs on every
+ * node; as exports of their own, with their own fsid, they keep the same file handle everywhere (an export's root
+ * has no inode in its handle: FILEID_ROOT, fs/nfsd/nfsfh.c), so that a client that mounted "/" finds its way after a move.
+ */
+export function exportsText(fileserver: FileserverSpec, cluster: string): string {
+  const matches = [...new Set(fileserver.exports.flatMap((entry) => entry.clients.map((client) => client.match)))];
+  const folders = foldersAbove(fileserver).map((folder) => {
+    const fsid = exportFsid(cluster, fileserver.name, `folder:${folder}`);
+    return [folder, ...matches.map((match) => `${match}(ro,sync,root_squash,no_subtree_check,fsid=${fsid})`)].join(" ");
+  });
+  const exports = fileserver.exports.map((entry) =>
+    [
+      entry.path,
+      ...entry.clients.map((client) => `${client.match}(${[...client.options, `fsid=${entry.fsid}`].join(",")})`),
+    ].join(" "),
+  );
+  return `${[...folders, ...exports].join("\n")}\n`;
+}
+
+/** Proper parents of the volumes' mount paths, without "/": those that are folders of the tmpfs. */
+export function foldersAbove(fileserver: FileserverSpec): readonly string[] {
+  const folders = new Set<string>();
+  for (const { mountPath } of fileserver.volumes) {
+    const parts = mountPath.split("/").slice(1, -1);
+    for (let depth = 1; depth <= parts.length; depth++) folders.add(`/${parts.slice(0, depth).join("/")}`);
+  }
+  return [...folders].sort();
+}
+
+/** `manage-gids=n`: group look-ups through a slow directory service would make the first requests after a move slow. */
+export function nfsConfText(fileserver: FileserverSpec): string {
+  const { ports } = fileserver.nfs;
+  return [
+    "[general]",
+    "pipefs-directory=/run/rpc_pipefs",
+    "[mountd]",
+    `port=${ports.mountd}`,
+    "manage-gids=n",
+    "[statd]",
+    `port=${ports.statd}`,
+    "no-notify=y",
+    "",
+  ].join("\n");
+}
+
+/** The node's own hosts file with the fileserver's name first: sm-notify must be able to resolve it (nsm_lookup, nfs-utils). */
+export function hostsText(fileserver: FileserverSpec, nodeHosts: string): string {
+  const own = fileserver.addresses.map((address) => `${address.address} ${fileserver.hostname}`);
+  return `${own.join("\n")}\n${nodeHosts}`;
+}
+
+/** Lines for /proc/fs/nfsd, in order: [file, text]. Versions, lease and grace can be set only while no nfsd runs. */
+export function nfsdSettings(fileserver: FileserverSpec): readonly (readonly [string, string])[] {
+  const v3 = fileserver.protocols.includes("v3") ? "+3" : "-3";
+  const v4 = fileserver.protocols.includes("v4") ? "+4 -4.0 +4.1 +4.2" : "-4";
+  return [
+    ["versions", `${v3} ${v4}`],
+    ["nfsv4leasetime", String(fileserver.nfs.leaseS)],
+    ["nfsv4gracetime", String(fileserver.nfs.graceS)],
+    // The kernel makes the listeners itself, for IPv4 and IPv6 (__write_ports_addxprt, fs/nfsd/nfsctl.c).
+    ["portlist", "tcp 2049"],
+    ["threads", String(fileserver.nfs.threads)],
+  ];
+}

@@ -1,0 +1,71 @@
+/** A unix socket of another machine, brought here by the system's OpenSSH (its configuration, agent and host keys count). */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Fault } from "../base/fault.ts";
+import { systemClock, waitFor } from "../system/clock.ts";
+import { existsFile, readText } from "../system/files.ts";
+import { isRunning, listProcesses, signalProcess, startDaemon } from "../system/processes.ts";
+import { toolPath } from "../system/tools.ts";
+
+export interface Forward {
+  readonly socket: string;
+  close(): Promise<void>;
+}
+
+export interface ForwardRequest {
+  readonly host: string;
+  readonly remoteSocket: string;
+  /** An OpenSSH client configuration; the user's own where it is not given. */
+  readonly configPath?: string;
+  readonly timeoutMs: number;
+}
+
+const LOOK_INTERVAL_MS = 20;
+
+/** Rejects when the connection could not be made in time, with what ssh said. */
+export async function forwardSocket(request: ForwardRequest): Promise<Forward> {
+  const folder = await mkdtemp(join(tmpdir(), "hf-"));
+  const socket = join(folder, "agent.sock");
+  const log = join(folder, "ssh.log");
+  const pid = await startDaemon({ program: toolPath("ssh"), args: forwardArgs(request, socket), logFile: log });
+  const process = (await listProcesses()).find((one) => one.pid === pid);
+  const close = async (): Promise<void> => {
+    if (process !== undefined) await signalProcess(process, "SIGTERM");
+    await rm(folder, { recursive: true, force: true });
+  };
+  const ready = await waitFor(
+    systemClock,
+    { what: "ssh", timeoutMs: request.timeoutMs, intervalMs: LOOK_INTERVAL_MS },
+    async () => {
+      if (await existsFile(socket)) return "open" as const;
+      return process === undefined || !(await isRunning(process)) ? ("ended" as const) : undefined;
+    },
+  );
+  if (ready === "open") return { socket, close };
+  const said = (await readText(log)).trim();
+  await close();
+  throw new Fault({
+    code: "node-unreachable",
+    what: `${request.host} cannot be reached by ssh${said === "" ? "" : `: ${said}`}`,
+    remedy: `try: ssh ${request.configPath === undefined ? "" : `-F ${request.configPath} `}${request.host} true`,
+  });
+}
+
+function forwardArgs(request: ForwardRequest, socket: string): readonly string[] {
+  return [
+    ...(request.configPath === undefined ? [] : ["-F", request.configPath]),
+    "-N",
+    // A connection of its own: a shared one would keep the forwarding after this program ended.
+    ...[
+      "ControlMaster=no",
+      "ControlPath=none",
+      "BatchMode=yes",
+      "ExitOnForwardFailure=yes",
+      "StreamLocalBindUnlink=yes",
+    ].flatMap((option) => ["-o", option]),
+    "-L",
+    `${socket}:${request.remoteSocket}`,
+    request.host,
+  ];
+}

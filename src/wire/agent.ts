@@ -1,0 +1,38 @@
+/** What the agent says on its socket. */
+import type { FaultDocument } from "../base/fault.ts";
+import type { FileserverState } from "../failover/machine.ts";
+import type { Timeline } from "./timeline.ts";
+
+export interface AgentStatus {
+  readonly node: string;
+  readonly cluster: string;
+  readonly version: string;
+  /** Of the spec that the agent works with. */
+  readonly specHash: string;
+  readonly fileservers: readonly FileserverStatus[];
+}
+
+export interface FileserverStatus {
+  readonly name: string;
+  readonly state: FileserverState | "unknown";
+  /** What is missing, or why the state is unknown. */
+  readonly because: readonly string[];
+  readonly addresses: readonly string[];
+  readonly connections: number;
+  readonly nfsdThreads: number;
+}
+
+export interface RunAnswer {
+  readonly timeline: Timeline;
+}
+
+export interface TakeoverRequest {
+  /** A node that the operator knows to be down: its reservation may be taken from it. */
+  readonly fencedNode?: string;
+}
+
+export interface ErrorAnswer {
+  readonly error: FaultDocument;
+  /** The run that failed, where there was one. */
+  readonly timeline?: Timeline;
+}

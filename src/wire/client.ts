@@ -1,0 +1,71 @@
+/** Speaks HTTP/JSON to an agent over a unix socket: on the node itself, or forwarded by OpenSSH. */
+import { request } from "node:http";
+import { Fault, faultFromDocument, messageOf } from "../base/fault.ts";
+import type { AgentStatus, ErrorAnswer, RunAnswer, TakeoverRequest } from "./agent.ts";
+import type { Timeline } from "./timeline.ts";
+
+export interface AgentClient {
+  status(): Promise<AgentStatus>;
+  history(fileserver: string): Promise<readonly Timeline[]>;
+  prepare(fileserver: string): Promise<void>;
+  takeover(fileserver: string, request?: TakeoverRequest): Promise<Timeline>;
+  release(fileserver: string): Promise<Timeline>;
+}
+
+export interface AgentClientOptions {
+  readonly socket: string;
+  /** For messages. */
+  readonly node: string;
+  /** Bound of one request; a takeover may replay a long log. */
+  readonly timeoutMs: number;
+}
+
+export function agentClient(options: AgentClientOptions): AgentClient {
+  const get = <T>(path: string): Promise<T> => ask<T>(options, "GET", path);
+  const post = <T>(fileserver: string, verb: string, body?: unknown): Promise<T> =>
+    ask<T>(options, "POST", `/v1/fileservers/${encodeURIComponent(fileserver)}/${verb}`, body);
+  return {
+    status: () => get<AgentStatus>("/v1/status"),
+    history: (fileserver) => get<readonly Timeline[]>(`/v1/fileservers/${encodeURIComponent(fileserver)}/history`),
+    prepare: async (fileserver) => void (await post<object>(fileserver, "prepare")),
+    takeover: async (fileserver, body) => (await post<RunAnswer>(fileserver, "takeover", body)).timeline,
+    release: async (fileserver) => (await post<RunAnswer>(fileserver, "release")).timeline,
+  };
+}
+
+function ask<T>(options: AgentClientOptions, method: string, path: string, body?: unknown): Promise<T> {
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  return new Promise((resolve, reject) => {
+    const unreachable = (error: unknown): void =>
+      reject(
+        new Fault({
+          code: "agent-unreachable",
+          what: `the agent of ${options.node} does not answer: ${messageOf(error)}`,
+          remedy: `look on ${options.node}: systemctl status holdfast-agent`,
+          cause: error,
+        }),
+      );
+    const headers =
+      text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) };
+    const call = request(
+      { socketPath: options.socket, method, path, headers, timeout: options.timeoutMs },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("error", unreachable);
+        response.on("end", () => {
+          try {
+            const answer = JSON.parse(Buffer.concat(chunks).toString()) as T | ErrorAnswer;
+            if (response.statusCode === 200) resolve(answer as T);
+            else reject(faultFromDocument((answer as ErrorAnswer).error));
+          } catch (error) {
+            unreachable(error);
+          }
+        });
+      },
+    );
+    call.on("timeout", () => call.destroy(new Error(`no answer within ${options.timeoutMs} ms`)));
+    call.on("error", unreachable);
+    call.end(text);
+  });
+}
