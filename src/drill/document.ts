@@ -29,9 +29,11 @@ export interface DrillDocument {
   readonly pauseMs: Pauses;
   readonly newOpenAfterReturnMs?: number;
   readonly newLockAfterReturnMs?: number;
-  /** From the address's silence to its opening, by the timeline; what the pause above it is. */
+  /** The pause taken apart: see Explanation. */
   readonly explainedMs?: number;
   readonly unexplainedMs?: number;
+  readonly beforeSilenceMs?: number;
+  readonly afterOpenMs?: number;
   /** `neighbour` only: the longest pause of the other fileserver's client while this one moved, and as long without a move. */
   readonly neighbourPauseMs?: Pauses;
   readonly neighbourBaselineMs?: Pauses;

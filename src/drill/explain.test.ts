@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Timeline, TimelineStep } from "../wire/timeline.ts";
-import { explainedPauseMs } from "./explain.ts";
+import { explainPause, silenceOf } from "./explain.ts";
 
 function timeline(...steps: readonly (readonly [string, number, number])[]): Timeline {
   const all = steps.map(([step, startMs, endMs]): TimelineStep => ({
@@ -24,11 +24,25 @@ test("the explained pause is from the first silence to the last opening", () => 
     ["tickle-clients", 1560, 1600],
     ["end-grace", 1600, 2400],
   );
-  assert.equal(explainedPauseMs(moved), 1500);
+  assert.deepEqual(silenceOf(moved), { startMs: 100, endMs: 1600 });
 });
 
 test("a timeline that lacks silence or opening explains nothing", () => {
-  assert.equal(explainedPauseMs(timeline(["open-address", 10, 20])), undefined);
-  assert.equal(explainedPauseMs(timeline(["silence-address", 10, 20])), undefined);
-  assert.equal(explainedPauseMs(timeline(["silence-address", 0, 1], ["open-addresses", 10, 20])), undefined);
+  assert.equal(silenceOf(timeline(["open-address", 10, 20])), undefined);
+  assert.equal(silenceOf(timeline(["silence-address", 10, 20])), undefined);
+  assert.equal(silenceOf(timeline(["silence-address", 0, 1], ["open-addresses", 10, 20])), undefined);
+});
+
+test("with both clocks the pause falls into three parts", () => {
+  const moved = timeline(["silence-address", 100, 110], ["open-address", 1500, 1560]);
+  const pause = { pauseMs: 1650, normalIntervalMs: 50, gapStartUs: 10_060_000, gapEndUs: 11_760_000 };
+  const shorter = { ...pause, pauseMs: 1600, gapEndUs: 11_710_000 };
+  assert.deepEqual(explainPause(moved, [shorter, pause], 10_000_000), {
+    explainedMs: 1460,
+    unexplainedMs: 190,
+    beforeSilenceMs: 40,
+    afterOpenMs: 200,
+  });
+  assert.deepEqual(explainPause(moved, [pause], undefined), { explainedMs: 1460, unexplainedMs: 190 });
+  assert.equal(explainPause(moved, [], 0), undefined);
 });

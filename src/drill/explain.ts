@@ -1,5 +1,6 @@
 /** How much of the client's pause the move's own timeline accounts for. Pure. */
 import type { Timeline, TimelineStep } from "../wire/timeline.ts";
+import type { Pause } from "./pause.ts";
 
 export interface PauseSteps {
   /** The step with which the fileserver stops to answer. */
@@ -18,12 +19,47 @@ export function isStep(step: TimelineStep, name: string): boolean {
   return step.step === name || step.step.startsWith(`${name}:`);
 }
 
-/** From the beginning of silence to the end of opening, in milliseconds. Undefined when the timeline lacks either. */
-export function explainedPauseMs(timeline: Timeline, steps: PauseSteps = PAUSE_STEPS): number | undefined {
+/** Milliseconds of the timeline. */
+export interface Silence {
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+/** From the beginning of silence to the end of opening. Undefined when the timeline lacks either. */
+export function silenceOf(timeline: Timeline, steps: PauseSteps = PAUSE_STEPS): Silence | undefined {
   const silent = timeline.steps.filter((step) => isStep(step, steps.silentFrom));
   const open = timeline.steps.filter((step) => steps.openUntil.some((name) => isStep(step, name)));
   if (silent.length === 0 || open.length === 0) return undefined;
   const startMs = Math.min(...silent.map((step) => step.startMs));
-  const endMs = Math.max(...open.map((step) => step.endMs));
-  return Math.max(0, Math.round(endMs - startMs));
+  return { startMs, endMs: Math.max(startMs, ...open.map((step) => step.endMs)) };
+}
+
+export interface Explanation {
+  /** How long the timeline says that nobody answered. */
+  readonly explainedMs: number;
+  /** The longest pause less that. */
+  readonly unexplainedMs: number;
+  /** From the last success of the longest pause's probe to the silence; below 0: it was answered when silence began. */
+  readonly beforeSilenceMs?: number;
+  /** From the opening to that probe's first success: the client's own way back. */
+  readonly afterOpenMs?: number;
+}
+
+/** `zeroUs`: when the timeline began, on the clock of the pauses. */
+export function explainPause(
+  timeline: Timeline,
+  pauses: readonly Pause[],
+  zeroUs: number | undefined,
+): Explanation | undefined {
+  const silence = silenceOf(timeline);
+  const longest = pauses.toSorted((a, b) => b.pauseMs - a.pauseMs)[0];
+  if (silence === undefined || longest === undefined) return undefined;
+  const explainedMs = Math.round(silence.endMs - silence.startMs);
+  const explanation = { explainedMs, unexplainedMs: longest.pauseMs - explainedMs };
+  if (zeroUs === undefined) return explanation;
+  return {
+    ...explanation,
+    beforeSilenceMs: Math.round(silence.startMs - (longest.gapStartUs - zeroUs) / 1000),
+    afterOpenMs: Math.round((longest.gapEndUs - zeroUs) / 1000 - silence.endMs),
+  };
 }

@@ -1,6 +1,6 @@
 /** From what was measured to a drill's document. Pure. */
 import { verdictOf, type DrillDocument, type OracleCounts, type Pauses } from "./document.ts";
-import { explainedPauseMs } from "./explain.ts";
+import { explainPause } from "./explain.ts";
 import type { Measured, MeasuredRun } from "./measure.ts";
 import { PROBES, type Probe, type Protocol } from "./names.ts";
 import { checkErrors } from "./oracles.ts";
@@ -38,7 +38,8 @@ function judgeRun(subject: Subject, measured: Measured, run: MeasuredRun, isLast
   const span = isLast ? { ...run.span, endUs: Number.MAX_SAFE_INTEGER } : run.span;
   const pauses = pausesOf(logs, subject.fileserver, run.window);
   const oracle = oracleOf(subject, measured, run, span, because);
-  const { explainedMs, unexplainedMs } = explanation(run, pauses);
+  const found = [...pauses.found.values()];
+  const explanation = run.timeline === undefined ? undefined : explainPause(run.timeline, found, run.timelineZeroUs);
   const neighbour = neighbourOf(subject, logs, run, because);
   const later = laterOf(pauses);
   because.push(...actProblems(subject, run));
@@ -58,8 +59,7 @@ function judgeRun(subject: Subject, measured: Measured, run: MeasuredRun, isLast
     accelerator: subject.accelerator,
     pauseMs: pauses.pauseMs,
     ...later,
-    ...(explainedMs === undefined ? {} : { explainedMs }),
-    ...(unexplainedMs === undefined ? {} : { unexplainedMs }),
+    ...explanation,
     ...neighbour,
     timeline: run.timeline?.steps ?? [],
     oracle,
@@ -109,13 +109,6 @@ function laterOf({ found }: PausesFound): Pick<DrillDocument, "newOpenAfterRetur
     ...(open === undefined ? {} : { newOpenAfterReturnMs: returnedLaterMs(open, data) }),
     ...(lock === undefined ? {} : { newLockAfterReturnMs: returnedLaterMs(lock, data) }),
   };
-}
-
-function explanation(run: MeasuredRun, { pauseMs }: PausesFound): { explainedMs?: number; unexplainedMs?: number } {
-  const explainedMs = run.timeline === undefined ? undefined : explainedPauseMs(run.timeline);
-  const values = Object.values(pauseMs);
-  if (explainedMs === undefined || values.length === 0) return {};
-  return { explainedMs, unexplainedMs: Math.max(...values) - explainedMs };
 }
 
 function oracleOf(

@@ -32,6 +32,7 @@ const STAND_INS: Readonly<Record<string, string>> = {
   grep: "echo /proc/1/mountinfo",
   nsenter: 'shift 3; exec "$@"',
   dmesg: ":",
+  ping: ":",
 };
 
 let folder = "";

@@ -7,6 +7,7 @@ import { Fault, messageOf } from "../base/fault.ts";
 import type { Clock } from "../system/clock.ts";
 import type { Timeline } from "../wire/timeline.ts";
 import { kernelLog, mountExport, unmountExport, type MountSettings } from "./client.ts";
+import { clockOffsetMs, timelineZeroUs } from "./clocks.ts";
 import type { Family, LoopKind, Protocol } from "./names.ts";
 import { countLostLocks, type WritesVerdict } from "./oracles.ts";
 import type { Window } from "./pause.ts";
@@ -82,6 +83,8 @@ export interface MeasuredRun {
   readonly from: string;
   readonly to: string;
   readonly timeline: Timeline | undefined;
+  /** The timeline's zero on the client's clock, in microseconds; undefined where the clocks could not be compared. */
+  readonly timelineZeroUs: number | undefined;
   /** Why the act itself failed. */
   readonly actError: string | undefined;
   /** The act and the return of every probe. */
@@ -284,6 +287,7 @@ async function measureAct(
     from,
     to: acted.to,
     timeline: acted.timeline,
+    timelineZeroUs: await zeroOnClient(world, settings, session, from, acted.timeline),
     actError,
     // A gap that began inside the window counts whole, however long it lasts.
     window,
@@ -292,6 +296,20 @@ async function measureAct(
     notReturned,
     locksLost: Math.max(0, locksLost),
   };
+}
+
+/** The timeline of a move begins with the release: it is the clock of the node that served before. */
+async function zeroOnClient(
+  world: World,
+  settings: MeasureSettings,
+  session: Session,
+  from: string,
+  timeline: Timeline | undefined,
+): Promise<number | undefined> {
+  const header = [...session.logs.values()].find((log) => log.header !== undefined)?.header;
+  if (timeline === undefined || header === undefined) return undefined;
+  const offsetMs = await clockOffsetMs(world.machines, settings.client, from);
+  return offsetMs === undefined ? undefined : timelineZeroUs(timeline, offsetMs, header);
 }
 
 async function readBack(

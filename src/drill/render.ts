@@ -11,10 +11,8 @@ export function renderRun(document: DrillDocument): readonly string[] {
   const { oracle } = document;
   const lines = [
     `run ${document.run}: ${document.fileserver} ${document.from} -> ${document.to} over ${document.protocol}: ${document.verdict}`,
-    `  pause: ${pauses.join(", ")} ms` +
-      (document.explainedMs === undefined
-        ? ""
-        : `; ${document.explainedMs} ms of it by the timeline, ${document.unexplainedMs} ms beside it`),
+    `  pause: ${pauses.join(", ")} ms`,
+    ...explanationLines(document),
     `  after data came back: new open ${document.newOpenAfterReturnMs ?? "?"} ms, new lock ${document.newLockAfterReturnMs ?? "?"} ms`,
     `  ${oracle.acknowledgedWrites} acknowledged writes, ${oracle.lostWrites} lost; ${oracle.locksHeld} locks held, ${oracle.locksLost} lost; ` +
       `${oracle.staleReads} stale reads; ${oracle.errorsSeenByApplications} errors seen by applications`,
@@ -30,6 +28,17 @@ export function renderRun(document: DrillDocument): readonly string[] {
   }
   for (const reason of document.because) lines.push(`  because: ${reason}`);
   return lines;
+}
+
+function explanationLines(document: DrillDocument): readonly string[] {
+  const { explainedMs, unexplainedMs, beforeSilenceMs, afterOpenMs } = document;
+  if (explainedMs === undefined || unexplainedMs === undefined) return [];
+  if (beforeSilenceMs === undefined || afterOpenMs === undefined) {
+    return [`  of the longest: ${explainedMs} ms silent by the timeline, ${unexplainedMs} ms beside it`];
+  }
+  return [
+    `  of the longest: ${beforeSilenceMs} ms before the silence, ${explainedMs} ms silent, ${afterOpenMs} ms after the opening`,
+  ];
 }
 
 /** Rows: protocol and probe; columns: median, p90, longest. */

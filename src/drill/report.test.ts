@@ -49,6 +49,7 @@ function run(parts: Partial<MeasuredRun> = {}): MeasuredRun {
         { ...step, step: "open-address", startMs: 1700, endMs: 1780 },
       ],
     },
+    timelineZeroUs: 10_950_000,
     actError: undefined,
     window: { startUs: 10_000_000, endUs: 20_000_000 },
     span: { startUs: 0, endUs: 20_000_000 },
@@ -82,6 +83,8 @@ test("a good run passes, with the fields that others read", () => {
   assert.equal(document.newLockAfterReturnMs, 200);
   assert.equal(document.explainedMs, 1680);
   assert.equal(document.unexplainedMs, 220);
+  assert.equal(document.beforeSilenceMs, 50);
+  assert.equal(document.afterOpenMs, 220);
   assert.deepEqual(document.because, []);
   assert.equal(document.verdict, "pass");
   matchesGolden("drill/run.txt", renderRun(document).join("\n"));
