@@ -3,7 +3,8 @@ import { messageOf } from "../base/fault.ts";
 import { currentBundle, deployBundle } from "./bundle.ts";
 import { setUpHoldfast } from "./cluster.ts";
 import type { LabPaths } from "./paths.ts";
-import { labUp, type LabWorld, type UpChoice, type UpReport } from "./up.ts";
+import { labUp, type UpChoice, type UpReport } from "./up.ts";
+import type { LabWorld } from "./world.ts";
 
 export interface BringUpReport extends UpReport {
   readonly durationMs: number;

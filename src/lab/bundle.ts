@@ -8,7 +8,7 @@ import { runAttached } from "../system/processes.ts";
 import { nodeBinary } from "./node-binary.ts";
 import { sourceRoot, type LabPaths } from "./paths.ts";
 import { sshExec } from "./ssh.ts";
-import type { LabWorld } from "./up.ts";
+import type { LabWorld } from "./world.ts";
 
 const MACHINE_BUNDLE = "/usr/lib/holdfast/holdfast.mjs";
 const PUSH_TIMEOUT_MS = 120_000;

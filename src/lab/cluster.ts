@@ -8,7 +8,7 @@ import { sourceRoot, type LabPaths } from "./paths.ts";
 import { planMachines, type MachinePlan } from "./plan.ts";
 import { sshExec } from "./ssh.ts";
 import type { LabState } from "./state.ts";
-import type { LabWorld } from "./up.ts";
+import type { LabWorld } from "./world.ts";
 
 const AGENT_UNIT = "holdfast-agent.service";
 const PREPARE_TIMEOUT_MS = 180_000;

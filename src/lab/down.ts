@@ -16,7 +16,7 @@ import type { LabPaths } from "./paths.ts";
 import { sshExec, sshGreets } from "./ssh.ts";
 import { readState, type LabState } from "./state.ts";
 import { switchClient } from "./switch/client.ts";
-import type { LabWorld } from "./up.ts";
+import type { LabWorld } from "./world.ts";
 
 export interface DownChoice {
   /** Forget disks, memory, state: the lab is gone. */
@@ -47,6 +47,9 @@ export async function labDown(world: LabWorld, paths: LabPaths, choice: DownChoi
     for (const process of [...machines.values(), ...(await findLabProcesses(paths)).connections]) {
       await killProcess(world.clock, process);
     }
+    // A memory older than its disk must never be used.
+    const stale = choice.powerOff ? Object.keys(state?.sshPorts ?? {}) : names.filter((name) => !saved.includes(name));
+    for (const name of stale) await rm(memoryFile(paths, name), { force: true });
     await endSwitches(world, paths, switches);
     await rm(paths.sockets, { recursive: true, force: true });
     if (choice.wipe) await rm(paths.folder, { recursive: true, force: true });

@@ -10,7 +10,7 @@ import { qmpSocket } from "./qemu.ts";
 import { withQmp } from "./qmp.ts";
 import { sshControlPath, sshExec } from "./ssh.ts";
 import { switchClient } from "./switch/client.ts";
-import type { LabWorld } from "./up.ts";
+import type { LabWorld } from "./world.ts";
 
 /** Everything but power-on, which has to boot a machine (up.ts, powerOn). */
 export async function carryOut(

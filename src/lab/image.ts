@@ -3,7 +3,19 @@
  * A build works in a folder of its own and is renamed when complete, so that a killed one leaves nothing half done.
  */
 import { existsSync } from "node:fs";
-import { chmod, copyFile, mkdir, mkdtemp, readFile, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Fault } from "../base/fault.ts";
 import { runChecked, type Command, type Commands } from "../system/commands.ts";
@@ -50,7 +62,8 @@ export async function ensureImage(commands: Commands, options: ImageOptions): Pr
   const image = imageAt(options.cacheFolder, imageId(recipe, options.nodeVersion));
   if (existsSync(image.folder)) return image;
   await mkdir(dirname(image.folder), { recursive: true });
-  const work = await mkdtemp(join(dirname(image.folder), `.${image.id}-`));
+  await removeAbandoned(commands, dirname(image.folder));
+  const work = await mkdtemp(join(dirname(image.folder), `.${process.pid}-${image.id}-`));
   try {
     await buildImage(commands, recipe, options, work);
     await rename(work, image.folder).catch((error: unknown) => {
@@ -223,6 +236,14 @@ async function writeDisk(commands: Commands, recipe: Recipe, work: string, root:
 function asBuilder(command: Command): Command {
   if (process.getuid?.() === 0) return command;
   return { ...command, tool: "mmdebstrap", args: ["--unshare-helper", toolPath(command.tool), ...command.args] };
+}
+
+/** What a killed build left: its folder carries the number of a process that is gone. */
+async function removeAbandoned(commands: Commands, images: string): Promise<void> {
+  for (const name of await readdir(images)) {
+    const pid = /^\.([0-9]+)-/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) await removeTree(commands, join(images, name));
+  }
 }
 
 async function removeTree(commands: Commands, folder: string): Promise<void> {

@@ -11,7 +11,8 @@ import type { Accelerator } from "./qemu.ts";
 import { sshCopy, sshExec, type ExecOptions } from "./ssh.ts";
 import { readState } from "./state.ts";
 import { switchClient, type SwitchClient } from "./switch/client.ts";
-import { powerOn, type LabWorld, type MachineUp } from "./up.ts";
+import { powerOn, type MachineUp } from "./boot.ts";
+import type { LabWorld } from "./world.ts";
 
 export interface Lab {
   readonly name: string;

@@ -87,16 +87,17 @@ say ready
 /**
  * The kernel's iSCSI target over configfs. LUN n is the disk with serial lun<n>; its write cache is announced as the
  * disk announces it (iblock reads it from the block queue), so a flush goes all the way down. Persistent reservations
- * with APTPL are kept by the kernel in /var/target/pr and given back here at boot, before anyone can log in: a storage
+ * with APTPL are kept by the kernel in /etc/target/pr and given back here at boot, before anyone can log in: a storage
  * machine that loses power must not forget who was fenced (SPC-4, 5.12.4; drivers/target/target_core_configfs.c,
  * target_pr_res_aptpl_metadata_store refuses once a portal exports the device).
  */
 export const TARGET_SCRIPT = `#!/bin/bash
 set -e
 PATH=/usr/sbin:/usr/bin
+# The kernel keeps reservations below this folder when it is there as its module is loaded.
+mkdir -p /etc/target/pr /etc/target/alua
 modprobe -a target_core_mod target_core_iblock iscsi_target_mod
 mountpoint -q /sys/kernel/config || mount -t configfs configfs /sys/kernel/config
-mkdir -p /var/target/pr /var/target/alua
 cd /sys/kernel/config/target
 tpg=iscsi/iqn.2026-11.example.lab:st/tpgt_1
 mkdir -p $tpg
@@ -109,8 +110,8 @@ for disk in /sys/block/vd*; do
   echo 1 > $device/enable
   # The last twelve digits make the NAA identifier: by-id names stay the same for ever.
   echo "$serial" > $device/wwn/vpd_unit_serial
-  if [ -s /var/target/pr/aptpl_$serial ]; then
-    awk '/^PR_REG_START/ { line = ""; next } /^PR_REG_END/ { print line; next } { line = line (line == "" ? "" : ",") $0 }' /var/target/pr/aptpl_$serial |
+  if [ -s /etc/target/pr/aptpl_$serial ]; then
+    awk '/^PR_REG_START/ { line = ""; next } /^PR_REG_END/ { print line; next } { line = line (line == "" ? "" : ",") $0 }' /etc/target/pr/aptpl_$serial |
       while read -r line; do echo "$line" > $device/pr/res_aptpl_metadata || echo "lab: reservation not restored: $line" > /dev/console; done
   fi
   mkdir -p $tpg/lun/lun_$number
@@ -125,12 +126,18 @@ mkdir -p $tpg/np/10.79.0.9:3260
 `;
 
 /** Both LUNs, over the san only. The node record is written by hand: discovery costs two more starts of iscsiadm. */
-export const INITIATOR_SCRIPT = `#!/bin/sh
+export const INITIATOR_SCRIPT = `#!/bin/bash
 PATH=/usr/sbin:/usr/bin
 modprobe -a iscsi_tcp sd_mod dm_mod
 mkdir -p /run/lock/iscsi
 pidof iscsid >/dev/null || iscsid
 target=iqn.2026-11.example.lab:st
+# Asking the port costs nothing; each iscsiadm costs an emulated machine half a second.
+tries=0
+until timeout 2 bash -c ': < /dev/tcp/10.79.0.9/3260' 2>/dev/null; do
+  tries=$((tries + 1)); [ $tries -lt 240 ] || exit 1
+  sleep 0.5
+done
 tries=0
 until iscsiadm -m session 2>/dev/null | grep -q $target; do
   iscsiadm -m node -T $target -p 10.79.0.9:3260,1 -o new >/dev/null 2>&1

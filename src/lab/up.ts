@@ -1,55 +1,31 @@
 /** `lab up`: from whatever is there to machines that answer. Every step looks first, so that a killed run is simply repeated. */
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
+import { isDeepStrictEqual } from "node:util";
 import { Fault } from "../base/fault.ts";
-import { waitFor, type Clock } from "../system/clock.ts";
-import type { Commands } from "../system/commands.ts";
 import { startDaemon } from "../system/processes.ts";
+import { startMachines, type MachineUp } from "./boot.ts";
 import { installHostPackages } from "./host-packages.ts";
 import { ensureImage, imageAt, type Image } from "./image.ts";
 import { probeAccelerator } from "./kvm.ts";
 import { withLabLock } from "./lock.ts";
-import {
-  ensureDisks,
-  findLabProcesses,
-  killProcess,
-  loadMemory,
-  memoryFile,
-  machineState,
-  resumeMachine,
-  startMachine,
-  switchConfigFile,
-} from "./machines.ts";
+import { ensureDisks, findLabProcesses, killProcess, switchConfigFile } from "./machines.ts";
 import { nodeBinary, nodeVersion } from "./node-binary.ts";
 import { cacheFolder, switchCommand, type LabPaths } from "./paths.ts";
 import { NETWORKS, planMachines, type LabShape, type MachinePlan } from "./plan.ts";
-import { serialLog, type MachineLaunch } from "./qemu.ts";
 import type { Suite } from "./recipe.ts";
-import { sshConfigText, sshExec, sshGreets } from "./ssh.ts";
+import { sshConfigText } from "./ssh.ts";
 import { readState, writeState, type LabState } from "./state.ts";
 import { isSwitchRunning, waitForSwitch } from "./switch/client.ts";
 import type { SwitchConfig } from "./switch/config.ts";
+import type { LabWorld } from "./world.ts";
 
 /** Undefined: as the lab was made before, or the default. */
 export interface UpChoice {
   readonly shape: { readonly [K in keyof LabShape]?: number | undefined };
   readonly suite?: Suite | undefined;
   readonly cluster?: LabState["cluster"] | undefined;
-}
-
-export interface LabWorld {
-  readonly commands: Commands;
-  readonly clock: Clock;
-  readonly progress: (line: string) => void;
-}
-
-export interface MachineUp {
-  readonly name: string;
-  readonly how: "already-running" | "booted" | "resumed";
-  /** From the start of `lab up` to the first greeting of its ssh, and to its role being ready. */
-  readonly sshAfterMs: number;
-  readonly readyAfterMs: number;
 }
 
 export interface UpReport {
@@ -59,10 +35,6 @@ export interface UpReport {
 
 const DEFAULT_SHAPE: LabShape = { nodes: 2, clients: 1, directors: 0 };
 const SWITCH_TIMEOUT_MS = 30_000;
-const BOOT_TIMEOUT_MS = 240_000;
-const READY_POLL_MS = 500;
-/** The last word of the boot script (recipe-files.ts). */
-const READY_LINE = "lab: ready";
 
 export async function labUp(world: LabWorld, paths: LabPaths, name: string, choice: UpChoice): Promise<UpReport> {
   await mkdir(paths.folder, { recursive: true });
@@ -73,12 +45,20 @@ export async function labUp(world: LabWorld, paths: LabPaths, name: string, choi
     const machines = planMachines(state.shape);
     await ensureDisks(world.commands, paths, machines, image);
     await mkdir(paths.logs, { recursive: true });
-    await mkdir(paths.sockets, { recursive: true, mode: 0o700 });
+    await ownFolder(paths.sockets);
     await writeFile(paths.sshConfig, sshConfigText(paths, sshTargets(state), image.sshKey), { mode: 0o600 });
     await ensureSwitch(world, paths, machines);
     const reports = await startMachines(world, paths, state, image, machines, startedMs);
     return { state, machines: reports };
   });
+}
+
+/** /tmp is everybody's: a folder that another user made there is not used. */
+async function ownFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  const { uid } = await stat(path);
+  if (uid === process.getuid?.()) return;
+  throw new Fault({ kind: "refused", code: "lab-folder-foreign", what: `${path} belongs to another user` });
 }
 
 export function sshTargets(state: LabState): readonly { readonly name: string; readonly port: number }[] {
@@ -98,6 +78,8 @@ async function settleState(
   const suite = choice.suite ?? before?.suite ?? "trixie";
   if (before !== undefined && before.suite !== suite) throw suiteDiffers(before.suite, suite);
   const cache = before?.cacheFolder ?? cacheFolder();
+  const running = (await findLabProcesses(paths)).machines;
+  if (before !== undefined && running.size > 0 && !isDeepStrictEqual(before.shape, shape)) throw shapeDiffers();
   const kept = before === undefined ? undefined : imageAt(cache, before.imageId);
   const image =
     kept !== undefined && existsSync(kept.disk)
@@ -112,7 +94,6 @@ async function settleState(
   if (kept !== undefined && kept.id !== image.id) throw imageGone(kept.id);
   const { accelerator, why } = await probeAccelerator(world.commands, image, cache);
   world.progress(`accelerator: ${accelerator} (${why})`);
-  const running = (await findLabProcesses(paths)).machines;
   const state: LabState = {
     version: 1,
     name,
@@ -181,12 +162,7 @@ async function ensureSwitch(world: LabWorld, paths: LabPaths, machines: readonly
   const text = JSON.stringify(wanted);
   if (await isSwitchRunning(paths.sockets)) {
     if (existsSync(configFile) && (await readFile(configFile, "utf8")) === text) return;
-    throw new Fault({
-      kind: "refused",
-      code: "lab-shape-differs",
-      what: "this lab runs with other machines",
-      remedy: "holdfast lab down, then lab up",
-    });
+    throw shapeDiffers();
   }
   const { machines: running, switches } = await findLabProcesses(paths);
   for (const process of [...switches, ...running.values()]) await killProcess(world.clock, process);
@@ -201,151 +177,12 @@ async function ensureSwitch(world: LabWorld, paths: LabPaths, machines: readonly
   await waitForSwitch(world.clock, paths.sockets, SWITCH_TIMEOUT_MS);
 }
 
-async function startMachines(
-  world: LabWorld,
-  paths: LabPaths,
-  state: LabState,
-  image: Image,
-  machines: readonly MachinePlan[],
-  startedMs: number,
-): Promise<readonly MachineUp[]> {
-  const running = (await findLabProcesses(paths)).machines;
-  const resumable = machines.filter(({ name }) => !running.has(name) && existsSync(memoryFile(paths, name)));
-  const resumes = new Set(resumable.map(({ name }) => name));
-  const launch = (machine: MachinePlan, resume: boolean): MachineLaunch => ({
-    machine,
-    image,
-    paths,
-    accelerator: state.accelerator,
-    sshPort: portOf(state, machine.name),
-    resume,
-  });
-  // All memories are loaded before the first machine runs on: they were stopped together and go on together.
-  await Promise.all(
-    resumable.map(async (machine) => {
-      world.progress(`${machine.name}: loading its memory`);
-      await startMachine(launch(machine, true));
-      await loadMemory(world.clock, paths, machine.name);
-    }),
-  );
-  await Promise.all(resumable.map(({ name }) => resumeMachine(paths, name)));
-  return Promise.all(
-    machines.map(async (machine): Promise<MachineUp> => {
-      const { name } = machine;
-      const how = running.has(name) ? "already-running" : resumes.has(name) ? "resumed" : "booted";
-      const logBytes = how === "booted" ? await sizeOf(serialLog(paths, name)) : undefined;
-      if (how === "booted") {
-        world.progress(`${name}: booting`);
-        await startMachine(launch(machine, false));
-      }
-      if (how === "already-running" && (await machineState(paths, name)) === "paused") await resumeMachine(paths, name);
-      return waitForMachine(world, paths, state, name, how, logBytes, startedMs);
-    }),
-  );
-}
-
-async function waitForMachine(
-  world: LabWorld,
-  paths: LabPaths,
-  state: LabState,
-  name: string,
-  how: MachineUp["how"],
-  logBytes: number | undefined,
-  startedMs: number,
-): Promise<MachineUp> {
-  const since = (): number => Math.round(world.clock.monotonicMs() - startedMs);
-  const wait = async (what: string, probe: () => Promise<boolean>): Promise<number> => {
-    const bound = { what: `${name}: ${what}`, timeoutMs: BOOT_TIMEOUT_MS, intervalMs: READY_POLL_MS };
-    const reached = await waitFor(world.clock, bound, async () => {
-      if (await probe()) return since();
-      if ((await findLabProcesses(paths)).machines.has(name)) return undefined;
-      throw machineEnded(paths, name);
-    });
-    if (reached === undefined) throw notReady(paths, name, what);
-    return reached;
-  };
-  const sshAfterMs = await wait("ssh", () => sshGreets(portOf(state, name)));
-  if (logBytes !== undefined) await wait("ready", () => consoleSays(serialLog(paths, name), logBytes, READY_LINE));
-  // Opens the connection that later commands share, and gives a resumed machine the time of day.
-  const nowS = (world.clock.wallMs() / 1000).toFixed(3);
-  const argv = how === "resumed" ? ["date", "-u", "-s", `@${nowS}`] : ["true"];
-  await sshExec(world.commands, paths.sshConfig, name, argv);
-  const readyAfterMs = since();
-  world.progress(`${name}: ${how}, ssh after ${inSeconds(sshAfterMs)}, ready after ${inSeconds(readyAfterMs)}`);
-  return { name, how, sshAfterMs, readyAfterMs };
-}
-
-/** Gives one machine power, as pressing its button does; with `wait` until its role is ready. */
-export async function powerOn(
-  world: LabWorld,
-  paths: LabPaths,
-  state: LabState,
-  image: Image,
-  name: string,
-  wait: boolean,
-): Promise<MachineUp | undefined> {
-  const startedMs = world.clock.monotonicMs();
-  const machine = planMachines(state.shape).find((plan) => plan.name === name);
-  if (machine === undefined) throw machineUnknown(state, name);
-  const running = (await findLabProcesses(paths)).machines;
-  if (running.has(name)) {
-    throw new Fault({ kind: "refused", code: "lab-machine-on", what: `${name} is already on` });
-  }
-  const logBytes = await sizeOf(serialLog(paths, name));
-  await rm(memoryFile(paths, name), { force: true });
-  await startMachine({
-    machine,
-    image,
-    paths,
-    accelerator: state.accelerator,
-    sshPort: portOf(state, name),
-    resume: false,
-  });
-  return wait ? waitForMachine(world, paths, state, name, "booted", logBytes, startedMs) : undefined;
-}
-
-function inSeconds(durationMs: number): string {
-  return `${(durationMs / 1000).toFixed(1)} s`;
-}
-
-export function portOf(state: LabState, machine: string): number {
-  const port = state.sshPorts[machine];
-  if (port !== undefined) return port;
-  throw machineUnknown(state, machine);
-}
-
-function machineUnknown(state: LabState, machine: string): Fault {
+function shapeDiffers(): Fault {
   return new Fault({
-    kind: "invalid",
-    code: "lab-machine-unknown",
-    what: `this lab has no machine ${machine}`,
-    remedy: `its machines are ${Object.keys(state.sshPorts).join(", ")}`,
-  });
-}
-
-async function sizeOf(path: string): Promise<number> {
-  if (!existsSync(path)) return 0;
-  return (await stat(path)).size;
-}
-
-async function consoleSays(path: string, fromByte: number, line: string): Promise<boolean> {
-  if (!existsSync(path)) return false;
-  return (await readFile(path)).subarray(fromByte).includes(line);
-}
-
-function machineEnded(paths: LabPaths, name: string): Fault {
-  return new Fault({
-    code: "lab-machine-ended",
-    what: `${name} ended while it was waited for`,
-    remedy: `read ${serialLog(paths, name)} and the .qemu file beside it`,
-  });
-}
-
-function notReady(paths: LabPaths, name: string, what: string): Fault {
-  return new Fault({
-    code: "lab-machine-not-ready",
-    what: `${name} did not reach "${what}" within ${inSeconds(BOOT_TIMEOUT_MS)}`,
-    remedy: `read ${serialLog(paths, name)}; then lab down and lab up`,
+    kind: "refused",
+    code: "lab-shape-differs",
+    what: "this lab runs with other machines than asked for",
+    remedy: "holdfast lab down, then lab up; or give the other lab its own --name",
   });
 }
 
