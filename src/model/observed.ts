@@ -40,8 +40,19 @@ export interface FileserverObservation {
   readonly state: FileserverState;
 }
 
-/** States of a fileserver on one node: nothing of it there, warm standby, under way, in service, or stuck half-way. */
-export type FileserverState = "absent" | "standby" | "taking-over" | "serving" | "releasing" | "failed";
+/**
+ * What is true of a fileserver on one node; the words are those of failover/machine.ts. "partial": half of it is there.
+ * "unknown": the agent answered, but could not look.
+ */
+export type FileserverState =
+  | "absent"
+  | "warming"
+  | "warm"
+  | "taking-over"
+  | "serving"
+  | "releasing"
+  | "partial"
+  | "unknown";
 
 /** A node of which nothing could be learnt. */
 export function unknownNode(node: string, why: string): NodeObservation {

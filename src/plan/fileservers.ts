@@ -61,7 +61,7 @@ function subjectsOf(world: World): readonly Subject[] {
   }));
 }
 
-const UNSETTLED = { "taking-over": "being taken over", releasing: "being released", failed: "stuck half-way" } as const;
+const UNSETTLED = { "taking-over": "being taken over", releasing: "being released", partial: "half there" } as const;
 
 function placeOf(world: World, name: string): Place {
   const serving: NodeObservation[] = [];
@@ -74,9 +74,13 @@ function placeOf(world: World, name: string): Place {
     }
     const state = node.fileservers.value.find((each) => each.name === name)?.state ?? "absent";
     if (state === "serving") serving.push(node);
-    if (state === "taking-over" || state === "releasing" || state === "failed") {
+    if (state === "unknown") blind.push(`${node.node} (its agent could not look)`);
+    if (state === "taking-over" || state === "releasing" || state === "partial") {
       const what = `${name} is ${UNSETTLED[state]} on ${node.node}`;
-      const remedy = state === "failed" ? `look at holdfast status, then move or release it again` : "wait for it to end, and plan again";
+      const remedy =
+        state === "partial"
+          ? `look at holdfast status; the next takeover or release there completes or undoes it`
+          : "wait for it to end, and plan again";
       return { at: "unsure", note: { code: "not-settled", about: name, what, remedy } };
     }
   }

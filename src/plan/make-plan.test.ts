@@ -35,10 +35,7 @@ function freshNode(name: string): NodeObservation {
 /** Both nodes up to date; home on n1, media on n2. */
 function running(spec: Spec = sample): ObservedCluster {
   return {
-    nodes: [
-      node("n1", spec, { home: "serving", media: "standby" }),
-      node("n2", spec, { home: "standby", media: "serving" }),
-    ],
+    nodes: [node("n1", spec, { home: "serving", media: "warm" }), node("n2", spec, { home: "warm", media: "serving" })],
   };
 }
 
@@ -84,7 +81,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
   "fileserver-removed": { desired: withoutMedia, observed: running() },
   "fileserver-added": {
     desired: sample,
-    observed: { nodes: [node("n1", withoutMedia, { home: "serving" }), node("n2", withoutMedia, { home: "standby" })] },
+    observed: { nodes: [node("n1", withoutMedia, { home: "serving" }), node("n2", withoutMedia, { home: "warm" })] },
   },
   "volume-handed-over": {
     desired: changed(["device: home/data", "device: spare/data"], ["device: media/data", "device: home/data"]),
@@ -108,7 +105,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
   },
   "under-way-and-stuck": {
     desired: sample,
-    observed: { nodes: [node("n1", sample, { home: "taking-over" }), node("n2", sample, { media: "failed" })] },
+    observed: { nodes: [node("n1", sample, { home: "taking-over" }), node("n2", sample, { media: "partial" })] },
   },
   "node-leaves": {
     desired: changed(["    - { name: n2, addresses: [10.77.0.12, 10.78.0.12] }\n", ""]),
@@ -116,7 +113,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
   },
   "node-leaves-unseen": {
     desired: changed(["    - { name: n2, addresses: [10.77.0.12, 10.78.0.12] }\n", ""]),
-    observed: { nodes: [node("n1", sample, { home: "serving", media: "standby" })] },
+    observed: { nodes: [node("n1", sample, { home: "serving", media: "warm" })] },
   },
   "another-cluster": {
     desired: sample,
@@ -161,7 +158,16 @@ describe("a plan", () => {
 });
 
 describe("whatever was observed", () => {
-  const state = fc.constantFrom<FileserverState>("absent", "standby", "taking-over", "serving", "releasing", "failed");
+  const state = fc.constantFrom<FileserverState>(
+    "absent",
+    "warming",
+    "warm",
+    "taking-over",
+    "serving",
+    "releasing",
+    "partial",
+    "unknown",
+  );
   const agent = fc.constantFrom<NodeObservation["agent"]>(
     known({ state: "absent" }),
     known({ state: "stopped" }),
@@ -208,7 +214,10 @@ describe("whatever was observed", () => {
           for (const each of observed.nodes) {
             assert.ok(each.fileservers.known, `${start.fileserver} while ${each.node} is unknown`);
             const there = each.fileservers.value.find((one) => one.name === start.fileserver)?.state ?? "absent";
-            assert.ok(there === "absent" || there === "standby", `${start.fileserver} while ${there} on ${each.node}`);
+            assert.ok(
+              ["absent", "warming", "warm"].includes(there),
+              `${start.fileserver} while ${there} on ${each.node}`,
+            );
           }
         }
         const covered = new Set(report.effects.map((each) => each.fileserver));
