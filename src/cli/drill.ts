@@ -1,6 +1,7 @@
 import { Fault } from "../base/fault.ts";
 import { reportOf, type DrillDocument } from "../drill/document.ts";
-import { drawClient, drawTimeline, terminalSettings, type DrawSettings } from "../drill/draw.ts";
+import { drawMove } from "../drill/draw-move.ts";
+import { terminalSettings, type DrawSettings } from "../drill/draw.ts";
 import { parseProtocols, PROTOCOLS, type Family, type Protocol } from "../drill/names.ts";
 import { renderRun, renderSummary } from "../drill/render.ts";
 import { findScenario, SCENARIOS, type DrillResult, type DrillSettings, type Scenario } from "../drill/scenarios.ts";
@@ -187,9 +188,8 @@ export function resultLines({ documents, measured }: DrillResult, settings: Draw
     const run = measured.runs[at];
     const lines = ["", ...renderRun(document)];
     if (!drawn || run === undefined) return lines;
-    const client = drawClient(measured.logs, document.fileserver, run.window, settings).split("\n");
-    const timeline = run.timeline === undefined ? [] : drawTimeline(run.timeline, settings).split("\n");
-    return [...lines, "", ...client, "", ...timeline];
+    const picture = { ...run, fileserver: document.fileserver, logs: measured.logs };
+    return [...lines, "", ...drawMove(picture, settings).split("\n")];
   });
 }
 

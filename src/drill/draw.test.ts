@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { matchesGolden } from "../../tests/golden.ts";
 import type { Timeline, TimelineStep } from "../wire/timeline.ts";
+import { drawMove } from "./draw-move.ts";
 import { drawClient, drawTimeline, terminalSettings } from "./draw.ts";
 import { emptyLog, type ProbeLog } from "./samples.ts";
 
@@ -89,4 +90,18 @@ test("blocks only where the locale can show them", () => {
   assert.deepEqual(terminalSettings(undefined, { LANG: "C" }), { width: 100, unicode: false });
   assert.equal(terminalSettings(20, {}).width, 50);
   assert.equal(terminalSettings(90, { LC_ALL: "C", LANG: "C.UTF-8" }).unicode, false);
+});
+
+test("one picture of a move: the client's gap over the steps that made it", () => {
+  const steady = Array.from({ length: 200 }, (_, index) => index * 40);
+  const logs = new Map([
+    ["home-write", logWith(steady.filter((timeMs) => timeMs < 2060 || timeMs > 3790))],
+    ["home-lock", logWith(steady.filter((timeMs) => timeMs < 2060 || timeMs > 4100))],
+  ]);
+  const window = { startUs: 1_500_000, endUs: 7_000_000 };
+  const picture = { fileserver: "home", logs, window, timeline: timeline(ROWS), timelineZeroUs: 2_000_000 };
+  matchesGolden("drill/move.txt", drawMove(picture, { width: 100, unicode: true }));
+  const apart = drawMove({ ...picture, timelineZeroUs: undefined }, { width: 80, unicode: false });
+  assert.match(apart, /what the client of home saw[^]*move of home to n2: done/);
+  assert.doesNotMatch(drawMove({ ...picture, timeline: undefined }, { width: 80, unicode: false }), /move of/);
 });

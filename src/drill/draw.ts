@@ -10,17 +10,20 @@ export interface DrawSettings {
   readonly unicode: boolean;
 }
 
-interface Marks {
+export interface Marks {
   readonly bar: string;
   readonly short: string;
   readonly failed: string;
   readonly dot: string;
   readonly error: string;
-  readonly quiet: string;
 }
 
-const UNICODE: Marks = { bar: "█", short: "▏", failed: "▒", dot: "•", error: "✗", quiet: " " };
-const ASCII: Marks = { bar: "#", short: "|", failed: "x", dot: "o", error: "!", quiet: " " };
+export function marksOf(settings: DrawSettings): Marks {
+  return settings.unicode ? UNICODE : ASCII;
+}
+
+const UNICODE: Marks = { bar: "█", short: "▏", failed: "▒", dot: "•", error: "✗" };
+const ASCII: Marks = { bar: "#", short: "|", failed: "x", dot: "o", error: "!" };
 
 /** Narrower than this nothing can be told apart; a narrower terminal wraps. */
 const CHART_WIDTH_MIN = 10;
@@ -34,7 +37,7 @@ export function terminalSettings(
   return { width: Math.min(160, Math.max(50, columns ?? 100)), unicode: /utf-?8/i.test(locale) };
 }
 
-function seconds(durationMs: number): string {
+export function seconds(durationMs: number): string {
   return `${(durationMs / 1000).toFixed(2)} s`;
 }
 
@@ -47,8 +50,8 @@ function fit(text: string, width: number): string {
  * took no time and are not news.
  */
 export function drawTimeline(timeline: Timeline, settings: DrawSettings): string {
-  const marks = settings.unicode ? UNICODE : ASCII;
-  const drawn = timeline.steps.filter((step) => step.outcome === "done" || step.outcome === "failed");
+  const marks = marksOf(settings);
+  const drawn = timeline.steps.filter(isDrawn);
   const totalMs = Math.max(1, ...timeline.steps.map((step) => step.endMs));
   const nameWidth = Math.min(NAME_WIDTH_MAX, Math.max(4, ...drawn.map((step) => step.step.length)));
   const nodeWidth = Math.max(2, ...drawn.map((step) => step.node.length));
@@ -63,24 +66,39 @@ export function drawTimeline(timeline: Timeline, settings: DrawSettings): string
     lines.push(`  ${fit(step.step, nameWidth)} ${step.node.padEnd(nodeWidth)} ${bar}  ${length}`);
   }
   lines.push(`  ${" ".repeat(nameWidth + nodeWidth + 1)} ${axis(0, totalMs, chartWidth)}`);
-  const undrawn = (["already", "skipped"] as const).flatMap((outcome) => {
-    const count = timeline.steps.filter((step) => step.outcome === outcome).length;
-    return count === 0 ? [] : [`${count} ${outcome}`];
-  });
-  if (undrawn.length > 0) lines.push(`  not drawn: ${undrawn.join(", ")}`);
+  lines.push(...undrawnLine(timeline));
   for (const reason of timeline.because ?? []) lines.push(`  because: ${reason}`);
   return lines.map((line) => line.trimEnd()).join("\n");
 }
 
+export function isDrawn(step: TimelineStep): boolean {
+  return step.outcome === "done" || step.outcome === "failed";
+}
+
+/** What `isDrawn` leaves out, counted; no line where there is nothing. */
+export function undrawnLine(timeline: Timeline): readonly string[] {
+  const undrawn = (["already", "skipped"] as const).flatMap((outcome) => {
+    const count = timeline.steps.filter((step) => step.outcome === outcome).length;
+    return count === 0 ? [] : [`${count} ${outcome}`];
+  });
+  return undrawn.length === 0 ? [] : [`  not drawn: ${undrawn.join(", ")}`];
+}
+
 function drawBar(step: TimelineStep, totalMs: number, width: number, marks: Marks): string {
-  const start = Math.min(width - 1, Math.floor((step.startMs / totalMs) * width));
-  const end = Math.min(width, Math.round((step.endMs / totalMs) * width));
-  const mark = step.outcome === "failed" ? marks.failed : marks.bar;
-  return " ".repeat(start) + (end > start ? mark.repeat(end - start) : step.outcome === "failed" ? mark : marks.short);
+  const [start, end] = [(step.startMs / totalMs) * width, (step.endMs / totalMs) * width];
+  return barBetween(Math.floor(start), Math.round(end), width, step.outcome === "failed", marks);
+}
+
+/** Columns `from` to `to`; what is too short for a column has a mark of its own. */
+export function barBetween(from: number, to: number, width: number, failed: boolean, marks: Marks): string {
+  const start = Math.max(0, Math.min(width - 1, from));
+  const end = Math.min(width, to);
+  const mark = failed ? marks.failed : marks.bar;
+  return " ".repeat(start) + (end > start ? mark.repeat(end - start) : failed ? mark : marks.short);
 }
 
 /** "0 s       1 s       2 s": whole seconds (or tens, or tenths) at their places. */
-function axis(startMs: number, endMs: number, width: number): string {
+export function axis(startMs: number, endMs: number, width: number): string {
   const spanMs = endMs - startMs;
   const stepMs = [100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 60_000].find((one) => spanMs / one <= width / 10);
   let line = "";
@@ -109,7 +127,7 @@ export function drawClient(
   window: Window,
   settings: DrawSettings,
 ): string {
-  const marks = settings.unicode ? UNICODE : ASCII;
+  const marks = marksOf(settings);
   const names = [...PROBES, "tree"].filter((name) => logs.has(`${fileserver}-${name}`));
   const nameWidth = Math.max(4, ...names.map((name) => name.length));
   const width = Math.max(CHART_WIDTH_MIN, settings.width - nameWidth - 4);
@@ -118,12 +136,22 @@ export function drawClient(
   const column = (atUs: number): number => Math.floor(((atUs - startUs) / spanUs) * width);
   const lines = [`what the client of ${fileserver} saw (${marks.dot} one or more successes, ${marks.error} an error)`];
   for (const name of names) {
-    const cells = Array.from({ length: width }, () => marks.quiet);
-    const log = logs.get(`${fileserver}-${name}`);
-    for (const one of log?.successes ?? []) if (column(one.endUs) in cells) cells[column(one.endUs)] = marks.dot;
-    for (const one of log?.errors ?? []) if (column(one.endUs) in cells) cells[column(one.endUs)] = marks.error;
-    lines.push(`  ${name.padEnd(nameWidth)} ${cells.join("")}`);
+    const cells = clientCells(logs.get(`${fileserver}-${name}`), width, column, marks);
+    lines.push(`  ${name.padEnd(nameWidth)} ${cells}`);
   }
   lines.push(`  ${" ".repeat(nameWidth)} ${axis(-MARGIN_US / 1000, (spanUs - MARGIN_US) / 1000, width)}`);
   return lines.map((line) => line.trimEnd()).join("\n");
+}
+
+/** One probe's line; `column` gives the place of a time, outside 0 to `width` where it is not in the picture. */
+export function clientCells(
+  log: ProbeLog | undefined,
+  width: number,
+  column: (atUs: number) => number,
+  marks: Marks,
+): string {
+  const cells = Array.from({ length: width }, () => " ");
+  for (const one of log?.successes ?? []) if (column(one.endUs) in cells) cells[column(one.endUs)] = marks.dot;
+  for (const one of log?.errors ?? []) if (column(one.endUs) in cells) cells[column(one.endUs)] = marks.error;
+  return cells.join("");
 }
