@@ -4,8 +4,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Fault, type FaultDocument } from "../base/fault.ts";
-import type { FileserverTarget, World } from "../drill/measure.ts";
-import { servingNode } from "../drill/placement.ts";
+import type { World } from "../drill/measure.ts";
+import { logicalVolumeDevices, servingNode, type FileserverTarget } from "../drill/placement.ts";
 import type { Machines, Mover, Progress } from "../drill/ports.ts";
 import { writeProbeProgram } from "../drill/program.ts";
 import { findLabProcesses } from "../lab/machines.ts";
@@ -90,7 +90,9 @@ async function openDrillLab(
   const machines = labMachines(lab);
   const fileservers = spec.fileservers.map((one): FileserverTarget => {
     const exported = one.exports[0];
-    if (exported !== undefined) return { name: one.name, host: one.hostname, exportPath: exported.path };
+    const device = one.volumes.find((volume) => volume.name === exported?.volume)?.device;
+    const devices = device?.kind === "lv" ? logicalVolumeDevices(device.vg, device.lv) : [];
+    if (exported !== undefined) return { name: one.name, host: one.hostname, exportPath: exported.path, devices };
     throw new Fault({ kind: "invalid", code: "nothing-exported", what: `fileserver ${one.name} exports nothing` });
   });
   const nodes = spec.cluster.nodes.map((node) => node.name as string);

@@ -59,7 +59,7 @@ test("a command run inside another gives its document, and failing is a fault", 
 });
 
 test("an unknown fileserver is told together with the known ones", () => {
-  const home = { name: "home", host: "home.lab.example", exportPath: "/export/data" };
+  const home = { name: "home", host: "home.lab.example", exportPath: "/export/data", devices: [] };
   assert.equal(targetNamed([home], "home"), home);
   assert.throws(() => targetNamed([home], "hom"), { code: "unknown-fileserver", remedy: "use one of: home" });
 });

@@ -199,8 +199,7 @@ async function runThroughput(site: DrillLab, choice: DrillChoice): Promise<Throu
   const nodeAddress = site.spec.cluster.nodes.find((one) => one.name === node)?.addresses[0] ?? node;
   const threads = site.spec.fileservers.find((one) => one.name === target.name)?.nfs.threads ?? 16;
   const rounds = Math.max(ROUNDS_MIN, choice.runs ?? ROUNDS_MIN);
-  const { host, exportPath } = target;
-  const settings = { client: choice.client, node, nodeAddress, host, exportPath, threads, rounds };
+  const settings = { client: choice.client, node, nodeAddress, target, threads, rounds };
   return measureThroughput(site.world.machines, settings, site.world.progress);
 }
 

@@ -21,7 +21,7 @@ const ROWS: readonly Row[] = [
   ["start-statd", "n2", 1160, 1300],
   ["start-nfsd", "n2", 1300, 1620],
   ["open-address", "n2", 1620, 1625],
-  ["tickle-clients", "n2", 1625, 1700],
+  ["tickle-connections", "n2", 1625, 1700],
 ];
 
 function timeline(rows: readonly Row[], outcome: Timeline["outcome"] = "done"): Timeline {

@@ -21,7 +21,7 @@ test("the explained pause is from the first silence to the last opening", () => 
     ["stop-nfsd", 110, 400],
     ["open-address:10.77.0.50", 1500, 1540],
     ["open-address:fd77::50", 1500, 1560],
-    ["tickle-clients", 1560, 1600],
+    ["tickle-connections", 1560, 1600],
     ["end-grace", 1600, 2400],
   );
   assert.deepEqual(silenceOf(moved), { startMs: 100, endMs: 1600 });

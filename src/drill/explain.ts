@@ -11,7 +11,7 @@ export interface PauseSteps {
 
 export const PAUSE_STEPS: PauseSteps = {
   silentFrom: "silence-address",
-  openUntil: ["open-address", "tickle-clients"],
+  openUntil: ["open-address", "tickle-connections"],
 };
 
 /** "open-address" is also the name of "open-address:10.77.0.50". */

@@ -108,7 +108,7 @@ function fake(duringMove: (pid: number) => Promise<void>): Fake {
       pollIntervalMs: 50,
     },
     settings: {
-      fileserver: { name: "home", host: "home", exportPath: join(folder, "export") },
+      fileserver: { name: "home", host: "home", exportPath: join(folder, "export"), devices: [] },
       others: [],
       nodes: ["n1", "n2"],
       client: "c1",

@@ -11,6 +11,7 @@ import { clockOffsetMs, timelineZeroUs } from "./clocks.ts";
 import type { Family, LoopKind, Protocol } from "./names.ts";
 import { countLostLocks, type WritesVerdict } from "./oracles.ts";
 import type { Window } from "./pause.ts";
+import type { FileserverTarget } from "./placement.ts";
 import type { Machines, Mover, Progress } from "./ports.ts";
 import type { LoopConfig } from "./probe/config.ts";
 import { WRITE_FILE } from "./probe/works.ts";
@@ -32,13 +33,6 @@ export interface World {
   /** Where on clients the program and its logs go: a local file system. */
   readonly clientFolder?: string;
   readonly pollIntervalMs?: number;
-}
-
-export interface FileserverTarget {
-  readonly name: string;
-  /** As clients know it. */
-  readonly host: string;
-  readonly exportPath: string;
 }
 
 export interface Watched {
@@ -158,7 +152,7 @@ async function prepare(world: World, settings: MeasureSettings, watched: Watched
   const files = watched.loops.includes("tree") ? settings.treeFiles : 0;
   if (files > 0) world.progress(`${node}: making sure of a tree of ${files} files on ${watched.target.name}`);
   const startMs = world.clock.monotonicMs();
-  const count = await prepareTree(world.machines, { node, exportPath: watched.target.exportPath, files });
+  const count = await prepareTree(world.machines, { node, target: watched.target, files });
   if (files > 0) world.progress(`${node}: ${count} files, ${seconds(world.clock.monotonicMs() - startMs)}`);
 }
 

@@ -2,17 +2,11 @@
 import { Fault } from "../base/fault.ts";
 import type { DrillDocument } from "./document.ts";
 import { judge, UNNOTICED_PAUSE_MAX_MS, type Subject } from "./judge.ts";
-import {
-  measureActs,
-  type Act,
-  type FileserverTarget,
-  type Measured,
-  type MeasureSettings,
-  type World,
-} from "./measure.ts";
+import { measureActs, type Act, type Measured, type MeasureSettings, type World } from "./measure.ts";
 import { PROBES, type Family, type LoopKind, type Protocol } from "./names.ts";
 import { killAgent } from "./kill-agent.ts";
 import { HELD_LOCKS } from "./probe/works.ts";
+import type { FileserverTarget } from "./placement.ts";
 import { seeded } from "./random.ts";
 import { TREE_FILES_MIN } from "./tree.ts";
 

@@ -8,6 +8,7 @@
 import { Fault } from "../base/fault.ts";
 import { run, runScript, unmountExport } from "./client.ts";
 import { median } from "./pause.ts";
+import { mountPattern, type FileserverTarget } from "./placement.ts";
 import type { Machines, Progress } from "./ports.ts";
 import { DRILL_FOLDER, prepareTree } from "./tree.ts";
 
@@ -16,8 +17,7 @@ export interface ThroughputSettings {
   readonly node: string;
   /** The node's own address on the clients' network. */
   readonly nodeAddress: string;
-  readonly host: string;
-  readonly exportPath: string;
+  readonly target: FileserverTarget;
   /** As many as the fileserver has. */
   readonly threads: number;
   readonly rounds: number;
@@ -106,7 +106,7 @@ export const JOBS: readonly Job[] = [
  */
 const PLAIN_START = `set -eu
 export_path=$1 threads=$2 base=/run/holdfast-plain
-pid=$(grep -l -s " $export_path " /proc/[0-9]*/mountinfo | head -n 1 | cut -d/ -f3)
+pid=$(grep -l -s -E -- "$3" /proc/[0-9]*/mountinfo | head -n 1 | cut -d/ -f3)
 [ -n "$pid" ] || { echo "no process on this machine has $export_path mounted" >&2; exit 66; }
 device=$(nsenter -t "$pid" -m findmnt -n -v -o SOURCE --target "$export_path")
 root=$(nsenter -t "$pid" -m findmnt -n -o FSROOT --target "$export_path")
@@ -146,16 +146,22 @@ export async function measureThroughput(
   settings: ThroughputSettings,
   progress: Progress,
 ): Promise<ThroughputDocument> {
-  const { client, node, host, nodeAddress, exportPath, threads, rounds } = settings;
-  await prepareTree(machines, { node, exportPath, files: 0 });
+  const { client, node, target, nodeAddress, threads, rounds } = settings;
+  await prepareTree(machines, { node, target, files: 0 });
   progress(`${node}: starting a plain NFS server beside the fileserver`);
   try {
     const plainPath = (
-      await runScript(machines, node, PLAIN_START, [exportPath, String(threads)], SERVER_TIMEOUT_MS)
+      await runScript(
+        machines,
+        node,
+        PLAIN_START,
+        [target.exportPath, String(threads), mountPattern(target)],
+        SERVER_TIMEOUT_MS,
+      )
     ).trim();
     const mount = (source: string, directory: string, name: string): Promise<string> =>
       runScript(machines, client, MOUNT, [source, directory, `${DRILL_FOLDER}/${name}`], SERVER_TIMEOUT_MS);
-    await mount(`${host}:${exportPath}`, FILESERVER_MOUNT, "throughput-fileserver");
+    await mount(`${target.host}:${target.exportPath}`, FILESERVER_MOUNT, "throughput-fileserver");
     await mount(`${nodeAddress}:${plainPath}`, PLAIN_MOUNT, "throughput-plain");
     const found = JOBS.map((job) => ({ job, pairs: [] as Pair[] }));
     for (let round = 0; round < rounds; round += 1) {

@@ -5,6 +5,7 @@
  */
 import { Fault } from "../base/fault.ts";
 import { runScript, run } from "./client.ts";
+import { mountPattern, type FileserverTarget } from "./placement.ts";
 import type { Machines } from "./ports.ts";
 
 export const TREE_FILES_MIN = 20_000;
@@ -14,17 +15,14 @@ const TREE_TIMEOUT_MS = 600_000;
 
 export interface TreeSettings {
   readonly node: string;
-  /** Where the export's volume is mounted, in whatever mount namespace serves it. */
-  readonly exportPath: string;
+  readonly target: FileserverTarget;
   /** 0: only the folder, no tree. */
   readonly files: number;
 }
 
-/**
- * Enters the mount namespace of the process that has the export mounted (the fourth and fifth field of
- * /proc/PID/mountinfo, proc_pid_mountinfo(5), are the root and the mount point) and runs the script from there.
- */
-const ENTER = `pid=$(grep -l -s " $1 " /proc/[0-9]*/mountinfo | head -n 1 | cut -d/ -f3)
+/** Enters the mount namespace of a process that has the export mounted, and runs the script from there. */
+const ENTER = `pid=$(grep -l -s -E -- "$1" /proc/[0-9]*/mountinfo | head -n 1 | cut -d/ -f3)
+shift
 if [ -z "$pid" ]; then echo "no process on this machine has $1 mounted" >&2; exit 66; fi
 exec nsenter -t "$pid" -m sh -s -- "$@"
 `;
@@ -58,8 +56,8 @@ echo "$have"
 
 /** Makes the drill's folder and the tree once; resolves with the number of files in it. */
 export async function prepareTree(machines: Machines, settings: TreeSettings): Promise<number> {
-  const { node, exportPath, files } = settings;
-  const argv = ["sh", "-c", ENTER, "sh", exportPath, DRILL_FOLDER, String(files)];
+  const { node, target, files } = settings;
+  const argv = ["sh", "-c", ENTER, "sh", mountPattern(target), target.exportPath, DRILL_FOLDER, String(files)];
   const printed = await run(machines, node, argv, { input: TREE_SCRIPT, timeoutMs: TREE_TIMEOUT_MS });
   const count = Number(printed.trim());
   if (Number.isInteger(count) && count >= files) return count;
