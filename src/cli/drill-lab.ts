@@ -59,13 +59,29 @@ export async function withDrillLab<T>(
     }
     const localPath = join(program, "probe.mjs");
     await writeProbeProgram(localPath);
-    return await body(await openDrillLab(findCommand, settings.name, localPath, found, progress));
+    const lab = await openDrillLab(findCommand, settings.name, localPath, found, progress);
+    await serveAll(lab);
+    return await body(lab);
   } finally {
     await rm(program, { recursive: true, force: true });
     if (!found && !settings.keep) {
       progress(`lab ${settings.name}: taking it down`);
       const options = { name: settings.name, wipe: settings.wipe && !existed };
       await runQuietly(LAB_DOWN, { args: [], options }, progress);
+    }
+  }
+}
+
+/** A lab that was just made serves nothing yet: `move` brings each fileserver into service where it belongs. */
+async function serveAll({ world, spec, fileservers, nodes }: DrillLab): Promise<void> {
+  for (const { name } of fileservers) {
+    try {
+      await world.mover.serving(name);
+    } catch (error) {
+      if (!(error instanceof Fault) || error.code !== "served-nowhere") throw error;
+      const node = spec.fileservers.find((one) => one.name === name)?.placement.prefer ?? nodes[0] ?? "";
+      world.progress(`${name}: bringing it into service on ${node}`);
+      await world.mover.move(name, node);
     }
   }
 }
