@@ -12,8 +12,10 @@ import {
   readdir,
   rename,
   rm,
+  stat,
   symlink,
   truncate,
+  utimes,
   writeFile,
 } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -35,6 +37,7 @@ export interface Image {
 
 const BUILD_TIMEOUT_MS = 900_000;
 const STEP_TIMEOUT_MS = 180_000;
+const UNUSED_MS_MAX = 30 * 24 * 3600 * 1000;
 
 export interface ImageOptions {
   readonly suite: Suite;
@@ -61,6 +64,7 @@ export async function ensureImage(commands: Commands, options: ImageOptions): Pr
   const recipe = recipeFor(options.suite);
   const image = imageAt(options.cacheFolder, imageId(recipe, options.nodeVersion));
   if (existsSync(image.folder)) return image;
+  await removeUnused(dirname(image.folder));
   await mkdir(dirname(image.folder), { recursive: true });
   await removeAbandoned(commands, dirname(image.folder));
   const work = await mkdtemp(join(dirname(image.folder), `.${process.pid}-${image.id}-`));
@@ -236,6 +240,23 @@ async function writeDisk(commands: Commands, recipe: Recipe, work: string, root:
 function asBuilder(command: Command): Command {
   if (process.getuid?.() === 0) return command;
   return { ...command, tool: "mmdebstrap", args: ["--unshare-helper", toolPath(command.tool), ...command.args] };
+}
+
+/** Images of older recipes, which no `lab up` has asked for in a long time (markImageUsed). */
+async function removeUnused(images: string): Promise<void> {
+  if (!existsSync(images)) return;
+  for (const name of await readdir(images)) {
+    const { mtimeMs } = await stat(join(images, name));
+    if (!name.startsWith(".") && Date.now() - mtimeMs > UNUSED_MS_MAX) {
+      await rm(join(images, name), { recursive: true, force: true });
+    }
+  }
+}
+
+/** Every `lab up` says which image it stands on. */
+export async function markImageUsed(image: Image): Promise<void> {
+  const now = new Date();
+  await utimes(image.folder, now, now);
 }
 
 /** What a killed build left: its folder carries the number of a process that is gone. */

@@ -12,7 +12,7 @@ case "$(/bin/busybox cat /proc/cmdline)" in *lab.probe*) echo "lab: guest booted
 for module in $(/bin/busybox cat /modules/order); do /bin/busybox insmod "/modules/$module.ko"; done
 tries=0
 until [ -b /dev/vda ] || [ $tries -ge 100 ]; do /bin/busybox sleep 0.1; tries=$((tries + 1)); done
-/bin/busybox mount -t ext4 -o rw,noatime,barrier=0 /dev/vda /root || echo "lab: no system disk"
+/bin/busybox mount -t ext4 -o rw,noatime /dev/vda /root || echo "lab: no system disk"
 /bin/busybox mount --move /dev /root/dev
 /bin/busybox mount --move /proc /root/proc
 /bin/busybox mount -t sysfs sysfs /root/sys
@@ -95,7 +95,9 @@ export const TARGET_SCRIPT = `#!/bin/bash
 set -e
 PATH=/usr/sbin:/usr/bin
 # The kernel keeps reservations below this folder when it is there as its module is loaded.
+# It writes them without fsync (target_core_pr.c, __core_scsi3_write_aptpl_to_file): here every write is synchronous.
 mkdir -p /etc/target/pr /etc/target/alua
+chattr +SD /etc/target/pr
 modprobe -a target_core_mod target_core_iblock iscsi_target_mod
 mountpoint -q /sys/kernel/config || mount -t configfs configfs /sys/kernel/config
 cd /sys/kernel/config/target
@@ -199,7 +201,12 @@ rm -f /etc/ssh/ssh_host_*
 ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
 cd /lib/modules/*
 kernel=\${PWD##*/}
-rm -rf kernel/drivers/infiniband kernel/drivers/media kernel/drivers/net/ethernet kernel/drivers/comedi kernel/drivers/hid
+# Hardware that these machines do not have, or that udev would load for nothing.
+rm -rf kernel/arch/x86/kvm kernel/arch/x86/crypto kernel/crypto/async_tx
+for folder in ata bluetooth comedi cpufreq cxl firmware gpu hid hwtracing infiniband input media net/ethernet net/wireless nvdimm nvme platform powercap sound soundwire tee thermal usb vdpa vfio video xen; do
+  rm -rf kernel/drivers/$folder
+done
+rm -rf kernel/sound kernel/net/bluetooth kernel/net/wireless
 find . -name '*.ko.xz' -exec xz -d {} +
 depmod "$kernel"
 mkdir -p /usr/lib/lab/initramfs

@@ -7,7 +7,7 @@ import { Fault } from "../base/fault.ts";
 import { startDaemon } from "../system/processes.ts";
 import { startMachines, type MachineUp } from "./boot.ts";
 import { installHostPackages } from "./host-packages.ts";
-import { ensureImage, imageAt, type Image } from "./image.ts";
+import { ensureImage, imageAt, markImageUsed, type Image } from "./image.ts";
 import { probeAccelerator } from "./kvm.ts";
 import { withLabLock } from "./lock.ts";
 import { ensureDisks, findLabProcesses, killProcess, switchConfigFile } from "./machines.ts";
@@ -43,6 +43,7 @@ export async function labUp(world: LabWorld, paths: LabPaths, name: string, choi
     await installHostPackages(world.commands, world.progress);
     const { state, image } = await settleState(world, paths, name, choice);
     const machines = planMachines(state.shape);
+    await markImageUsed(image);
     await ensureDisks(world.commands, paths, machines, image);
     await mkdir(paths.logs, { recursive: true });
     await ownFolder(paths.sockets);
