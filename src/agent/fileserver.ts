@@ -87,7 +87,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     const pid = await startHolder(node, spec, scaled(node, HOLDER_BOUND_MS));
     if (holder?.pid === pid) return;
     holder?.client.close();
-    holder = { client: await openHolder(holderFolder(spec.name)), pid };
+    holder = { client: openHolder(holderFolder(spec.name)), pid };
   }
 
   function context(facts: Map<string, VolumeFacts>, systemId: string, fencedKey?: string): StepContext {

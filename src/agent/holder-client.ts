@@ -1,5 +1,5 @@
 /** The agent's end of a holder (linux/holder.ts): sends commands into a fileserver's namespaces and hears how they ended. */
-import { constants } from "node:fs";
+import { constants, openSync } from "node:fs";
 import { open, readFile, rm, writeFile } from "node:fs/promises";
 import { Socket } from "node:net";
 import { randomBytes } from "node:crypto";
@@ -27,10 +27,11 @@ export interface HolderClient {
 
 const OUTPUT_CHARACTERS_MAX = 2_000;
 
-export async function openHolder(folder: string): Promise<HolderClient> {
-  const handle = await open(`${folder}/${HOLDER_FILES.answers}`, constants.O_RDONLY | constants.O_NONBLOCK);
+export function openHolder(folder: string): HolderClient {
+  // The socket owns the descriptor from here on; opening a FIFO for reading without waiting cannot block.
+  const descriptor = openSync(`${folder}/${HOLDER_FILES.answers}`, constants.O_RDONLY | constants.O_NONBLOCK);
   // A pipe handle: reads of a FIFO in libuv's thread pool would hold a thread each.
-  const answers = new Socket({ fd: handle.fd, readable: true, writable: false });
+  const answers = new Socket({ fd: descriptor, readable: true, writable: false });
   const waiting = new Map<string, (status: number) => void>();
   // Another agent's requests may still be answered: its numbers are not ours.
   const prefix = randomBytes(4).toString("hex");

@@ -1,5 +1,5 @@
 /** Executes a step graph: everything that is ready runs in parallel, and when each step began and ended is the timeline. */
-import { Fault, messageOf } from "../base/fault.ts";
+import { Fault, messageOf, toFault } from "../base/fault.ts";
 import { readySteps, type Step, type StepArgs, type StepGraph, type StepKind } from "../failover/step.ts";
 import type { TimelineStep } from "../wire/timeline.ts";
 import type { Node, StepContext } from "./context.ts";
@@ -58,12 +58,7 @@ export async function runGraph(
       ended.add(step.id);
     } catch (error) {
       record("failed", messageOf(error));
-      fault ??= new Fault({
-        ...faultParts(error),
-        code: faultParts(error).code,
-        what: `${step.id} on ${context.node.name}: ${messageOf(error)}`,
-        cause: error,
-      });
+      fault ??= inStep(step, context.node, error);
     }
   };
 
@@ -116,14 +111,17 @@ async function bounded<T>(step: Step, node: Node, work: Promise<T>): Promise<T> 
   }
 }
 
-function faultParts(error: unknown): { kind: Fault["kind"]; code: string; why?: string; remedy?: string } {
-  if (!(error instanceof Fault)) return { kind: "failed", code: "unexpected" };
-  return {
-    kind: error.kind,
-    code: error.code,
-    ...(error.why === undefined ? {} : { why: error.why }),
-    ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
-  };
+/** The step's own fault with the step's name before it; its causes stay as they are. */
+function inStep(step: Step, node: Node, error: unknown): Fault {
+  const fault = toFault(error);
+  return new Fault({
+    kind: fault.kind,
+    code: fault.code,
+    what: `${step.id} on ${node.name}: ${fault.message}`,
+    ...(fault.why === undefined ? {} : { why: fault.why }),
+    ...(fault.remedy === undefined ? {} : { remedy: fault.remedy }),
+    cause: fault.cause,
+  });
 }
 
 function round(ms: number): number {

@@ -79,6 +79,8 @@ export const warmSteps: WarmSteps = {
 
   "create-link": async ({ fileserver }, context, boundMs) => {
     const { node } = context;
+    // A name that is free in the node's namespace too: the kernel looks for it there first (rtnl_newlink, net/core/rtnetlink.c).
+    const born = `hf${context.insidePid()}`;
     const kind =
       fileserver.link === "macvlan"
         ? ["address", fileserver.mac, "type", "macvlan", "mode", "bridge"]
@@ -91,7 +93,7 @@ export const warmSteps: WarmSteps = {
         "link",
         fileserver.interface,
         "name",
-        "eth0",
+        born,
         "netns",
         String(context.insidePid()),
         ...kind,
@@ -105,7 +107,11 @@ export const warmSteps: WarmSteps = {
         cause: error,
       });
     });
-    await runInside(context.holder(), linkCommands(fileserver), boundMs);
+    await runInside(
+      context.holder(),
+      [[toolPath("ip"), "link", "set", born, "name", "eth0"], ...linkCommands(fileserver)],
+      boundMs,
+    );
   },
 
   "furnish-namespaces": async ({ fileserver }, context, boundMs) => {
