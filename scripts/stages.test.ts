@@ -65,6 +65,12 @@ describe("tallyStage", () => {
     assert.equal(tallyStage(tests, { status: 0, timedOut: false, reports: [...one, '{"kind":"e'] }).failed, 1);
   });
 
+  test("out of time, the last test that ended is named", () => {
+    const reports = lines({ kind: "passed", name: "a" }, { kind: "failed", name: "b" });
+    assert.match(tallyStage(tests, { status: 1, timedOut: true, reports }).because ?? "", /last test that ended: b$/);
+    assert.match(tallyStage(tests, { status: 1, timedOut: true, reports: [] }).because ?? "", /no test ended$/);
+  });
+
   test("nothing but a clean run passes, whatever is reported", () => {
     const report = fc.oneof(
       fc.constantFrom<TestReport["kind"]>("passed", "failed", "skipped", "end").map((kind) => JSON.stringify({ kind })),

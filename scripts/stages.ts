@@ -34,11 +34,12 @@ export interface Tally {
  * A skipped test counts as failed for the same reason.
  */
 export function tallyStage(stage: Stage, run: StageRun): Tally {
-  const cut = cutShort(stage, run);
+  const short = cutShort(stage, run);
   if (stage.counts === "one") {
-    return cut === undefined ? { passed: 1, failed: 0 } : { passed: 0, failed: 1, because: cut };
+    return short === undefined ? { passed: 1, failed: 0 } : { passed: 0, failed: 1, because: short };
   }
   const reports = run.reports.map(parseReport);
+  const cut = short !== undefined && run.timedOut ? `${short}; ${lastEnded(reports)}` : short;
   const count = (kind: TestReport["kind"]): number => reports.filter((report) => report?.kind === kind).length;
   const passed = count("passed");
   const failed = count("failed") + count("skipped");
@@ -57,6 +58,12 @@ function cutShort(stage: Stage, run: StageRun): string | undefined {
   if (run.timedOut) return `not done within ${stage.timeoutMs / 1000} s`;
   if (run.status === null) return "ended by a signal, or could not be started";
   return run.status === 0 ? undefined : `exit status ${run.status}`;
+}
+
+/** A test that blocks the whole process cannot say so itself; it stands behind the last that ended. */
+function lastEnded(reports: readonly (TestReport | undefined)[]): string {
+  const last = reports.findLast((report) => report !== undefined && report.kind !== "end");
+  return last === undefined || last.kind === "end" ? "no test ended" : `the last test that ended: ${last.name}`;
 }
 
 function parseReport(line: string): TestReport | undefined {
