@@ -62,8 +62,8 @@ function cutShort(stage: Stage, run: StageRun): string | undefined {
 
 /** A test that blocks the whole process cannot say so itself; it stands behind the last that ended. */
 function lastEnded(reports: readonly (TestReport | undefined)[]): string {
-  const last = reports.findLast((report) => report !== undefined && report.kind !== "end");
-  return last === undefined || last.kind === "end" ? "no test ended" : `the last test that ended: ${last.name}`;
+  const last = reports.findLast((report) => report !== undefined && "name" in report);
+  return last === undefined ? "no test ended" : `the last test that ended: ${last.name}`;
 }
 
 function parseReport(line: string): TestReport | undefined {
