@@ -8,7 +8,7 @@ import { matchesGolden } from "../../tests/golden.ts";
 import { recordRun } from "../../tests/recorded-io.ts";
 import { Fault } from "../base/fault.ts";
 import { parseSpec } from "../model/load.ts";
-import { gatherAnswers, INIT, type Ask, type Surroundings } from "./init.ts";
+import { askOn, gatherAnswers, INIT, type Ask, type Surroundings } from "./init.ts";
 import { initText, type InitAnswers } from "./init-text.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "holdfast-init-"));
@@ -68,6 +68,36 @@ describe("answers", () => {
     const answers = await gatherAnswers(given, here, nobody);
     assert.deepEqual(answers.nodes[1], { name: "n2", addresses: ["10.77.0.12", "10.78.0.12"] });
     await assert.rejects(gatherAnswers({ ...given, node: ["n1"] }, here, nobody), /--node n1 is not a node/);
+  });
+});
+
+describe("questions", () => {
+  const conversation = (...typed: readonly string[]) => {
+    let shown = "";
+    async function* lines(): AsyncGenerator<string> {
+      yield* typed;
+    }
+    const ask = askOn(lines(), (text) => (shown += text));
+    return { ask, shown: () => shown };
+  };
+
+  test("are asked again after a wrong answer; an empty one takes the suggestion; lines typed ahead are kept", async () => {
+    const { ask, shown } = conversation("home", "files.lab.example", "10.77.0.50", "a/b");
+    const answers = await gatherAnswers({}, here, ask);
+    assert.equal(answers.hostname, "files.lab.example");
+    assert.equal(answers.address, "10.77.0.50/24");
+    assert.equal(answers.device, "a/b");
+    assert.match(shown(), /\[home\.lab\.example\]: {3}"home" has no domain: .*\n.*\[home\.lab\.example\]: address/);
+    const empty = conversation("", "10.77.0.50", "a/b");
+    assert.equal((await gatherAnswers({}, here, empty.ask)).hostname, "home.lab.example");
+  });
+
+  test("end after three useless answers, or with the input, and nothing is written", async () => {
+    await assert.rejects(
+      gatherAnswers({}, here, conversation("x", "y", "z", "files.lab.example").ask),
+      /no answer to: name/,
+    );
+    await assert.rejects(gatherAnswers({}, here, conversation("files.lab.example").ask), /no answer to: address/);
   });
 });
 

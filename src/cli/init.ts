@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { hostname, networkInterfaces } from "node:os";
-import { createInterface } from "node:readline/promises";
+import { createInterface } from "node:readline";
 import { Fault, messageOf } from "../base/fault.ts";
 import { contains, formatCidr, networkOf, parseAddress, parseCidr, specialAddress } from "../model/address.ts";
 import { checkCidr, checkDevice, checkHostname, checkInterface, checkName, type LeafCheck } from "../model/leaf.ts";
@@ -50,8 +50,7 @@ export const INIT: CliCommand = {
   run: async ({ options, io }) => {
     const path = textOption(options, "file") ?? "holdfast.yaml";
     if (existsSync(path)) throw exists(path);
-    const interactive = process.stdin.isTTY && !io.json;
-    const answers = await gatherAnswers(options, surroundings(), interactive ? askTerminal : askNobody);
+    const answers = await ask(process.stdin.isTTY && !io.json, options);
     const text = initText(answers);
     const parsed = parseSpec(text);
     if (!parsed.ok) throw specFault(path, parsed.problems);
@@ -62,6 +61,21 @@ export const INIT: CliCommand = {
     return 0;
   },
 };
+
+async function ask(interactive: boolean, options: Readonly<Record<string, unknown>>): Promise<InitAnswers> {
+  if (!interactive) return gatherAnswers(options, surroundings(), askNobody);
+  const terminal = createInterface({ input: process.stdin });
+  try {
+    const lines = terminal[Symbol.asyncIterator]();
+    return await gatherAnswers(
+      options,
+      surroundings(),
+      askOn(lines, (text) => void process.stderr.write(text)),
+    );
+  } finally {
+    terminal.close();
+  }
+}
 
 /** Options first, then what the machine knows, then questions; a Fault names every option that is still missing. */
 export async function gatherAnswers(
@@ -187,24 +201,33 @@ const ATTEMPTS_MAX = 3;
 
 const askNobody: Ask = () => Promise.resolve(undefined);
 
-async function askTerminal(
-  question: string,
-  suggestion: string | undefined,
-  check: LeafCheck,
-): Promise<string | undefined> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
+/**
+ * Asks on a terminal. `lines` is read for the whole conversation, so that what was typed or pasted ahead answers the next
+ * question and is not lost.
+ */
+export function askOn(lines: AsyncIterator<string>, write: (text: string) => void): Ask {
+  return async (question, suggestion, check) => {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-      const hint = suggestion === undefined ? "" : ` [${suggestion}]`;
-      const answer = (await terminal.question(`${question}${hint}: `)).trim() || (suggestion ?? "");
+      write(`${question}${suggestion === undefined ? "" : ` [${suggestion}]`}: `);
+      const line = await lines.next();
+      if (line.done === true) throw unanswered(question, "the input ended");
+      const answer = line.value.trim() || (suggestion ?? "");
       const problem = check(answer);
       if (problem === undefined) return answer;
-      process.stderr.write(`  ${problem.what}: ${problem.remedy}\n`);
+      write(`  ${problem.what}: ${problem.remedy}\n`);
     }
-    throw new Fault({ kind: "invalid", code: "init-answers", what: `no usable answer to: ${question}` });
-  } finally {
-    terminal.close();
-  }
+    throw unanswered(question, `${ATTEMPTS_MAX} answers were no use`);
+  };
+}
+
+function unanswered(question: string, why: string): Fault {
+  return new Fault({
+    kind: "invalid",
+    code: "init-unanswered",
+    what: `no answer to: ${question}`,
+    why: `${why}; nothing was written`,
+    remedy: "start again, or give the answers as options (holdfast init --help)",
+  });
 }
 
 async function writeNew(path: string, text: string): Promise<void> {

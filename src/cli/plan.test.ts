@@ -6,7 +6,8 @@ import { after, describe, test } from "node:test";
 import { recordRun } from "../../tests/recorded-io.ts";
 import { SAMPLE_SPEC, sampleWith } from "../../tests/sample-spec.ts";
 import { known } from "../base/observed.ts";
-import { observeNothing, type ObserveNodes } from "./observe.ts";
+import { unknownNode } from "../model/observed.ts";
+import type { ObserveNodes } from "./observe.ts";
 import { planCommand } from "./plan.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "holdfast-plan-"));
@@ -23,6 +24,9 @@ const freshNodes: ObserveNodes = ({ spec }) =>
     })),
   });
 
+const noWay: ObserveNodes = ({ spec }) =>
+  Promise.resolve({ nodes: spec.cluster.nodes.map((node) => unknownNode(node.name, "no way to the nodes")) });
+
 describe("holdfast plan", () => {
   test("prints the plan made from what was observed, with status 0 when it is complete", async () => {
     writeFileSync(path, SAMPLE_SPEC);
@@ -38,7 +42,7 @@ describe("holdfast plan", () => {
 
   test("plans nothing where nothing is known, says why, and ends with status 1", async () => {
     writeFileSync(path, SAMPLE_SPEC);
-    const run = await recordRun(planCommand(observeNothing("no way to the nodes")), { file: path });
+    const run = await recordRun(planCommand(noWay), { file: path });
     assert.equal(run.status, 1);
     assert.match(run.said.join("\n"), /nothing is done to n1: no way to the nodes/);
   });

@@ -2,7 +2,7 @@ import { formatProblem } from "../model/problem.ts";
 import { makePlan } from "../plan/make-plan.ts";
 import { renderPlan } from "../plan/render.ts";
 import type { CliCommand } from "./command.ts";
-import { observeNothing, type ObserveNodes } from "./observe.ts";
+import { observeNodes, type ObserveNodes } from "./observe.ts";
 import { FILE_OPTION, fileOption, readSpecFile } from "./spec-file.ts";
 
 /** `observe` looks at the nodes; the command itself only decides and prints. */
@@ -28,4 +28,4 @@ export function planCommand(observe: ObserveNodes): CliCommand {
   };
 }
 
-export const PLAN = planCommand(observeNothing("this release does not ask the nodes yet"));
+export const PLAN = planCommand(observeNodes);

@@ -6,7 +6,7 @@ import { after, describe, test } from "node:test";
 import { SAMPLE_SPEC, sampleWith } from "../../tests/sample-spec.ts";
 import { Fault } from "../base/fault.ts";
 import { TEXT_BYTES_MAX } from "../model/source.ts";
-import { defaultPlaces, fileOption, readSpecFile, readSpecText, sshConfigPath, type SpecPlaces } from "./spec-file.ts";
+import { defaultPlaces, fileOption, readSpecFile, readSpecText, type SpecPlaces } from "./spec-file.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "holdfast-spec-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -78,14 +78,11 @@ describe("what cannot be read is refused", () => {
 });
 
 test("the ssh configuration lies beside the spec, in the home folder, or where it says", async () => {
-  const file = await readSpecFile(write("a.yaml", SAMPLE_SPEC));
-  const withConfig = (config: string | undefined) =>
-    sshConfigPath({
-      ...file,
-      spec: { ...file.spec, cluster: { ...file.spec.cluster, ssh: config === undefined ? {} : { config } } },
-    });
-  assert.equal(withConfig("ssh_config"), join(folder, "ssh_config"));
-  assert.equal(withConfig("~/x"), join(homedir(), "x"));
-  assert.equal(withConfig("/etc/x"), "/etc/x");
-  assert.equal(withConfig(undefined), undefined);
+  const configOf = async (config: string) =>
+    (await readSpecFile(write("a.yaml", sampleWith(["ssh_config", config])))).spec.cluster.ssh.config;
+  assert.equal(await configOf("ssh_config"), join(folder, "ssh_config"));
+  assert.equal(await configOf("~/x"), join(homedir(), "x"));
+  assert.equal(await configOf("/etc/x"), "/etc/x");
+  const without = await readSpecFile(write("a.yaml", sampleWith(["  ssh: { config: ssh_config }\n", ""])));
+  assert.deepEqual(without.spec.cluster.ssh, {});
 });

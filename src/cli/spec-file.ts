@@ -17,6 +17,7 @@ export interface SpecText {
 }
 
 export interface SpecFile extends SpecText {
+  /** As written, but for `cluster.ssh.config`, which is absolute here. */
   readonly spec: Spec;
   readonly warnings: readonly SpecWarning[];
 }
@@ -57,7 +58,7 @@ export async function readSpecFile(path: string | undefined, places: SpecPlaces 
   const found = await readSpecText(path, places);
   const parsed = parseSpec(found.text);
   if (!parsed.ok) throw specFault(found.path, parsed.problems);
-  return { ...found, spec: parsed.spec, warnings: parsed.warnings };
+  return { ...found, spec: withSshConfig(parsed.spec, found.path), warnings: parsed.warnings };
 }
 
 /** The text alone, for those who want the problems as values. */
@@ -139,12 +140,12 @@ function unreadable(path: string, error: unknown): Fault {
 }
 
 /**
- * The OpenSSH configuration that leads to the nodes, as an absolute path: `cluster.ssh.config` is written relative to
- * the spec file, or with ~ for the home folder. Undefined where the spec names none: OpenSSH's own default holds.
+ * With `cluster.ssh.config` as an absolute path: it is written relative to the spec file, or with ~ for the home folder,
+ * and the commands that use it know neither.
  */
-export function sshConfigPath(file: SpecFile): string | undefined {
-  const given = file.spec.cluster.ssh.config;
-  if (given === undefined) return undefined;
-  if (given.startsWith("~/")) return join(homedir(), given.slice(2));
-  return resolve(dirname(file.path), given);
+function withSshConfig(spec: Spec, specPath: string): Spec {
+  const given = spec.cluster.ssh.config;
+  if (given === undefined) return spec;
+  const config = given.startsWith("~/") ? join(homedir(), given.slice(2)) : resolve(dirname(specPath), given);
+  return { ...spec, cluster: { ...spec.cluster, ssh: { config } } };
 }

@@ -51,6 +51,7 @@ describe("the generation of a spec", () => {
     const changed = loadSpec(SAMPLE_SPEC.replace("[rw]", "[ro]"), "c");
     assert.equal(specHash(spec), specHash(commented));
     assert.notEqual(specHash(spec), specHash(changed));
+    assert.equal(specHash(spec), specHash(loadSpec(SAMPLE_SPEC.replace("ssh_config", "/other/path"), "d")));
     assert.match(specHash(spec), /^[0-9a-f]{32}$/);
   });
 

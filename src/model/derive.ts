@@ -67,9 +67,13 @@ export function reservationKey(cluster: string, node: string): string {
   return hex(key === 0n ? 1n : key, 16);
 }
 
-/** The spec's generation: 32 hexadecimal digits; the same for specs that mean the same, however they are written. */
+/**
+ * The spec's generation: 32 hexadecimal digits; the same for specs that mean the same, however they are written.
+ * How an admin's machine reaches the nodes is left out: it means nothing on a node, and differs between admins.
+ */
 export function specHash(spec: Spec): string {
-  return hex(hash128(["holdfast spec", canonicalJson(spec)]), 32);
+  const meaning: Spec = { ...spec, cluster: { ...spec.cluster, ssh: {} } };
+  return hex(hash128(["holdfast spec", canonicalJson(meaning)]), 32);
 }
 
 /** JSON with sorted keys and without undefined members. */

@@ -26,8 +26,8 @@ export function makePlan(desired: Spec, observed: ObservedCluster): { readonly p
     },
     report: {
       effects: fileservers.effects,
-      blocked: [...releaseNotes(desired), ...nodeBlocks(world), ...fileservers.blocked],
-      notes: fileservers.notes,
+      blocked: [...nodeBlocks(world), ...fileservers.blocked],
+      notes: [...releaseNotes(desired), ...fileservers.notes],
     },
   };
 }
