@@ -68,7 +68,8 @@ function lastEnded(reports: readonly (TestReport | undefined)[]): string {
 
 function parseReport(line: string): TestReport | undefined {
   try {
-    return JSON.parse(line) as TestReport;
+    const report: unknown = JSON.parse(line);
+    return typeof report === "object" && report !== null && "kind" in report ? (report as TestReport) : undefined;
   } catch {
     return undefined;
   }
