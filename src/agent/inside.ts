@@ -55,10 +55,11 @@ export async function mapperDevice(name: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** True where two processes share a mount namespace. */
-export async function sameMountNamespace(pid: number, other: number): Promise<boolean> {
-  const [first, second] = await Promise.all([readlink(`/proc/${pid}/ns/mnt`), readlink(`/proc/${other}/ns/mnt`)]);
-  return first === second;
+/** What a process has open, as the links in /proc/PID/fd name it; empty where the process is gone. */
+export async function openFiles(pid: number): Promise<readonly string[]> {
+  const folder = `/proc/${pid}/fd`;
+  const names = await readdir(folder).catch(() => []);
+  return Promise.all(names.map((name) => readlink(`${folder}/${name}`).catch(() => "")));
 }
 
 /** The file's text; undefined only where it does not exist (or its process is gone). Everything else is an error. */

@@ -83,14 +83,17 @@ async function runMove(
     io.progress(`${fileserver}: ${to} is prepared`);
     const started = performance.now();
     const released = source === undefined ? undefined : await source.agent.release(fileserver);
-    const releasedMs = performance.now() - started;
+    const releasedMs = performance.now();
     const taken = await takeOver(fileserver, destination, source, fenced);
-    const durationMs = performance.now() - started;
+    const endedMs = performance.now();
+    const durationMs = endedMs - started;
+    // The two nodes' clocks are not compared: each run ended when its answer came, and lasted as long as it says.
+    const offsetMs = endedMs - lengthMs(taken) - (released === undefined ? started : releasedMs - lengthMs(released));
     return {
       ...(from === undefined ? {} : { from }),
       to,
       durationMs: Math.round(durationMs * 10) / 10,
-      timeline: joinTimelines(released, taken, releasedMs),
+      timeline: joinTimelines(released, taken, offsetMs),
     };
   } finally {
     await Promise.all([source?.close(), destination.close()]);
@@ -163,6 +166,10 @@ function chooseTarget(spec: Spec, target: string | undefined, from: string | und
     what: "several nodes could take it",
     remedy: `name one of: ${others.join(", ")}`,
   });
+}
+
+function lengthMs(timeline: Timeline): number {
+  return Math.max(0, ...timeline.steps.map((step) => step.endMs));
 }
 
 function joinTimelines(released: Timeline | undefined, taken: Timeline, offsetMs: number): Timeline {

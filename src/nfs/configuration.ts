@@ -44,8 +44,20 @@ export function nfsConfText(fileserver: FileserverSpec): string {
     "[statd]",
     `port=${ports.statd}`,
     "no-notify=y",
+    "[nfsd]",
+    `threads=${fileserver.nfs.threads}`,
+    "udp=n",
+    "tcp=y",
+    `vers3=${yesNo(fileserver.protocols.includes("v3"))}`,
+    `vers4=${yesNo(fileserver.protocols.includes("v4"))}`,
+    // A v4.0 client never says that it has reclaimed everything (RFC 7530 has no RECLAIM_COMPLETE): one costs all a full grace.
+    "vers4.0=n",
     "",
   ].join("\n");
+}
+
+function yesNo(value: boolean): string {
+  return value ? "y" : "n";
 }
 
 /** The node's own hosts file with the fileserver's name first: sm-notify must be able to resolve it (nsm_lookup, nfs-utils). */
@@ -54,16 +66,13 @@ export function hostsText(fileserver: FileserverSpec, nodeHosts: string): string
   return `${own.join("\n")}\n${nodeHosts}`;
 }
 
-/** Lines for /proc/fs/nfsd, in order: [file, text]. Versions, lease and grace can be set only while no nfsd runs. */
-export function nfsdSettings(fileserver: FileserverSpec): readonly (readonly [string, string])[] {
-  const v3 = fileserver.protocols.includes("v3") ? "+3" : "-3";
-  const v4 = fileserver.protocols.includes("v4") ? "+4 -4.0 +4.1 +4.2" : "-4";
+/**
+ * Lines for /proc/fs/nfsd: [file, text]. They can be set only while no nfsd runs. Lease and grace are not given to
+ * rpc.nfsd, because it would set lockd's grace of every fileserver on the node along with them (nfssvc_set_time, nfs-utils).
+ */
+export function nfsdTimes(fileserver: FileserverSpec): readonly (readonly [string, string])[] {
   return [
-    ["versions", `${v3} ${v4}`],
     ["nfsv4leasetime", String(fileserver.nfs.leaseS)],
     ["nfsv4gracetime", String(fileserver.nfs.graceS)],
-    // The kernel makes the listeners itself, for IPv4 and IPv6 (__write_ports_addxprt, fs/nfsd/nfsctl.c).
-    ["portlist", "tcp 2049"],
-    ["threads", String(fileserver.nfs.threads)],
   ];
 }

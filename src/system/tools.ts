@@ -28,6 +28,7 @@ const TOOL_PATHS = {
   mount: "/usr/bin/mount",
   nfsdcld: "/usr/sbin/nfsdcld",
   "rpc.mountd": "/usr/sbin/rpc.mountd",
+  "rpc.nfsd": "/usr/sbin/rpc.nfsd",
   "rpc.statd": "/usr/sbin/rpc.statd",
   rpcbind: "/usr/sbin/rpcbind",
   "sm-notify": "/usr/sbin/sm-notify",

@@ -5,13 +5,14 @@ import { ruleLockdGrace } from "../../failover/grace.ts";
 import type { HolderCommand } from "../../linux/holder.ts";
 import { activateExclusively, mapperName } from "../../lvm/volume-group.ts";
 import type { FileserverSpec, VolumeSpec } from "../../model/spec.ts";
-import { nfsdSettings } from "../../nfs/configuration.ts";
+import { nfsdTimes } from "../../nfs/configuration.ts";
 import { tickleInput } from "../../nfs/tickle.ts";
 import { preemptReservation, readState, reservedByOther, takeReservation } from "../../scsi/reservation.ts";
+import { waitFor } from "../../system/clock.ts";
 import { toolPath } from "../../system/tools.ts";
 import { unknownVolume, type StepContext, type VolumeFacts } from "../context.ts";
 import { runInside, type HolderResult } from "../holder-client.ts";
-import { linkIsUp, mapperDevice, mountsInside, nfsdThreads } from "../inside.ts";
+import { linkIsUp, mapperDevice, mountsInside, nfsdThreads, openFiles, scopeProcesses } from "../inside.ts";
 import { exportedPath, insidePath, volumePath } from "../places.ts";
 import type { StepRunners } from "../runner.ts";
 import {
@@ -105,6 +106,17 @@ export const takeoverSteps: TakeoverSteps = {
       [[toolPath("nfsdcld"), "-s", nfsdcldPath(fileserver), "-p", "/run/rpc_pipefs"]],
       boundMs,
     );
+    // Its first process ends before the database is open; it is ready when it watches for nfsd's pipe, and nfsd waits
+    // only a second for it (nfsd4_cld_tracking_init, fs/nfsd/nfs4recover.c).
+    const bound = { what: "nfsdcld", timeoutMs: boundMs, intervalMs: DAEMON_INTERVAL_MS };
+    const ready = await waitFor(context.node.clock, bound, async () =>
+      (await nfsdcldHas(fileserver, "inotify")) ? true : undefined,
+    );
+    if (ready === undefined)
+      throw new Fault({
+        code: "nfsdcld-not-ready",
+        what: `nfsdcld of ${fileserver.name} did not open its database in time`,
+      });
   },
 
   "start-statd": async ({ fileserver }, context, boundMs) => {
@@ -114,15 +126,26 @@ export const takeoverSteps: TakeoverSteps = {
   "start-nfsd": async ({ fileserver }, context, boundMs) => {
     const { threads } = fileserver.nfs;
     if ((await nfsdThreads(context.insidePid())) === threads) return { outcome: "already" };
-    // Written by a process inside: each write to `threads` copies the writer's host name into the server's identity.
+    // By a process inside: whoever writes `threads` gives the server its identity, the writer's host name. rpc.nfsd and not
+    // /proc/fs/nfsd/portlist, whose listeners are not registered with rpcbind (SVC_SOCK_ANONYMOUS, fs/nfsd/nfsctl.c).
     await runInside(
       context.holder(),
-      nfsdSettings(fileserver).map(([name, text]): HolderCommand => ["write_file", `/proc/fs/nfsd/${name}`, text]),
+      [
+        ...nfsdTimes(fileserver).map(([name, text]): HolderCommand => ["write_file", `/proc/fs/nfsd/${name}`, text]),
+        [toolPath("rpc.nfsd"), String(threads)],
+      ],
       boundMs,
     );
     const started = await nfsdThreads(context.insidePid());
     if (started !== threads)
       throw new Fault({ code: "nfsd-threads", what: `nfsd runs ${started} threads instead of ${threads}` });
+    // Without its database nfsd would refuse every reclaim: all v4 locks lost (nfs4_check_open_reclaim, fs/nfsd/nfs4state.c).
+    if (fileserver.protocols.includes("v4") && !(await nfsdcldHas(fileserver, "/nfsd/cld"))) {
+      throw new Fault({
+        code: "nfsdcld-not-connected",
+        what: `nfsd of ${fileserver.name} started without its client database`,
+      });
+    }
   },
 
   "end-lockd-grace": async ({ fileserver }, context, boundMs) => {
@@ -178,6 +201,14 @@ export const takeoverSteps: TakeoverSteps = {
     return { detail: monitored.known ? `${monitored.value} clients` : monitored.why };
   },
 };
+
+const DAEMON_INTERVAL_MS = 5;
+
+/** True where nfsdcld has a file open whose name ends so. */
+async function nfsdcldHas(fileserver: FileserverSpec, ending: string): Promise<boolean> {
+  const daemon = (await scopeProcesses(fileserver.name)).find((process) => process.name === "nfsdcld");
+  return daemon !== undefined && (await openFiles(daemon.pid)).some((name) => name.endsWith(ending));
+}
 
 function factsOf(fileserver: FileserverSpec, volume: VolumeSpec, context: StepContext): VolumeFacts {
   const facts = context.volumeFacts.get(volume.name);

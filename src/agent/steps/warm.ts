@@ -87,17 +87,7 @@ export const warmSteps: WarmSteps = {
         : ["type", "ipvlan", "mode", "l2"];
     await runChecked(node.commands, {
       tool: "ip",
-      args: [
-        "link",
-        "add",
-        "link",
-        fileserver.interface,
-        "name",
-        born,
-        "netns",
-        String(context.insidePid()),
-        ...kind,
-      ],
+      args: ["link", "add", "link", fileserver.interface, "name", born, "netns", String(context.insidePid()), ...kind],
       timeoutMs: boundMs / node.timeScale,
     }).catch((error: unknown) => {
       throw new Fault({
@@ -121,7 +111,11 @@ export const warmSteps: WarmSteps = {
     await runInside(
       context.holder(),
       [
-        [mount, "-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/run"],
+        // A /run of its own, made elsewhere first: only the journal's socket is taken along, so that daemons can be heard.
+        [mount, "-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/var/lib/nfs"],
+        mkdirAll(["/var/lib/nfs/systemd/journal"]),
+        [mount, "--bind", "/run/systemd/journal", "/var/lib/nfs/systemd/journal"],
+        [mount, "--move", "/var/lib/nfs", "/run"],
         [mount, "-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/var/lib/nfs"],
         mkdirAll([
           "/run/rpcbind",
