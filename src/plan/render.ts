@@ -10,7 +10,9 @@ export function renderPlan(cluster: string, plan: Plan, report: Report): readonl
   const count = plan.actions.length;
   const head = `plan for cluster ${cluster}, generation ${shortGeneration(plan.generation)}`;
   return [
-    count === 0 ? `${head}: nothing to do` : `${head}: ${count} ${count === 1 ? "action" : "actions"}`,
+    count === 0
+      ? `${head}: ${report.blocked.length === 0 ? "nothing to do" : "no action"}`
+      : `${head}: ${count} ${count === 1 ? "action" : "actions"}`,
     ...plan.actions.map((action, index) => `  ${String(index + 1).padStart(2)}  ${actionText(action)}`),
     ...section("what clients would feel", report.effects.flatMap(effectLines)),
     ...section("not planned", report.blocked.flatMap(noteLines)),
@@ -26,9 +28,9 @@ function section(title: string, lines: readonly string[]): readonly string[] {
 function verdict(plan: Plan, report: Report): string {
   const rest = report.blocked.length;
   if (rest > 0) return `\nthe plan is incomplete: ${rest} ${rest === 1 ? "thing stands" : "things stand"} in the way`;
-  return plan.actions.length === 0
-    ? "\neverything is as the spec says"
-    : "\nafter this, everything is as the spec says";
+  const partly = report.notes.some(({ code }) => code === "engine-not-there" || code === "directors-not-there");
+  const everything = partly ? "everything that this release carries out" : "everything";
+  return `\n${plan.actions.length === 0 ? "" : "after this, "}${everything} is as the spec says`;
 }
 
 function actionText(action: Action): string {
