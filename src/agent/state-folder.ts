@@ -54,7 +54,7 @@ export async function prepareStateFolder(folder: StateFolder, node: string, nowM
   }
 }
 
-/** Copies statd's list aside: a stop can empty it (facts/kernel-nfs.md, section 6, trap 2). */
+/** Copies statd's list aside: a stop can empty it (docs/kernel-nfs.md, section 6, trap 2). */
 export async function holdList(folder: StateFolder): Promise<number> {
   const from = `${folder.path}/nsm/sm`;
   if (!(await exists(from))) return 0;

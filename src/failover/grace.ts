@@ -1,6 +1,6 @@
 /**
  * When lockd's grace may end before anybody reclaims. Nothing is ended on hope: a lock that somebody still has to
- * reclaim would be lost (facts/kernel-nfs.md, section 3).
+ * reclaim would be lost (docs/kernel-nfs.md, section 3).
  */
 import type { Observed } from "../base/observed.ts";
 

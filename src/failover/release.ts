@@ -7,12 +7,12 @@ export function releaseGraph(fileserver: FileserverSpec): StepGraph {
     // While clients still work: what is written now need not be written while they wait.
     fileserverStep("sync-volumes", fileserver),
     // Silence first. A FIN or RST from a stopping server sends clients into connect back-off of 3 s and more;
-    // from a silent one they only retransmit (facts/kernel-nfs.md, section 5).
+    // from a silent one they only retransmit (docs/kernel-nfs.md, section 5).
     fileserverStep("silence-address", fileserver, ["sync-volumes"]),
     fileserverStep("record-connections", fileserver, ["silence-address"]),
     fileserverStep("hold-nsm-list", fileserver, ["silence-address"]),
     // statd and rpcbind die together and at once: a polite stop empties statd's list or costs 61 s
-    // (facts/kernel-nfs.md, section 6, traps 2 and 3).
+    // (docs/kernel-nfs.md, section 6, traps 2 and 3).
     fileserverStep("kill-statd", fileserver, ["hold-nsm-list"]),
     fileserverStep("stop-nfsd", fileserver, ["kill-statd", "record-connections"]),
     // They hold files of the volume open (nfsdcld its database) or could (mountd).

@@ -95,7 +95,7 @@ export const STEP_BOUNDS_MS: Readonly<Record<StepKind, number>> = {
   "record-connections": 2_000,
   "hold-nsm-list": 5_000,
   "kill-statd": 2_000,
-  // facts: a thread stuck on dead storage keeps `svc_stop_kthreads` waiting for ever (net/sunrpc/svc.c).
+  // A thread stuck on dead storage keeps `svc_stop_kthreads` waiting for ever (net/sunrpc/svc.c).
   "stop-nfsd": 10_000,
   "stop-daemons": 5_000,
   "unmount-volume": 20_000,

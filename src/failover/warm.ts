@@ -4,7 +4,7 @@ import { checkGraph, fileserverStep, type StepGraph } from "./step.ts";
 
 /**
  * Nothing here is on the client's clock. The address is configured but its link is down, so nobody hears of it;
- * rpcbind and mountd listen already, so that they need no start later (facts/kernel-nfs.md, section 2).
+ * rpcbind and mountd listen already, so that they need no start later (docs/kernel-nfs.md, section 2).
  */
 export function warmGraph(fileserver: FileserverSpec): StepGraph {
   return checkGraph([

@@ -1,7 +1,7 @@
 /**
  * Tickle: an acknowledgement from nowhere. The client answers it with its real sequence numbers, the new node knows
  * no such connection and resets it, and the client reconnects at once instead of after its retransmission timer
- * (facts/kernel-nfs.md, section 5). Sent by tickle_tcp of Debian's resource-agents.
+ * (docs/kernel-nfs.md, section 5). Sent by tickle_tcp of Debian's resource-agents.
  */
 import type { Connection } from "../linux/proc-net-tcp.ts";
 

@@ -57,7 +57,7 @@ function toolFindings(files: readonly TextFile[]): readonly Finding[] {
     const tool = entry[1] ?? entry[2] ?? "";
     const path = entry[3] ?? "";
     const findings: Finding[] = [];
-    if (!/^\/usr\/(?:s?bin|lib)\//.test(path))
+    if (!/^\/usr\/(?:s?bin|lib|libexec)\//.test(path))
       findings.push({ path: TOOLS_PATH, what: `${tool} is at ${path}, not below /usr` });
     if (!others.some(({ text }) => text.includes(`"${tool}"`)))
       findings.push({ path: TOOLS_PATH, what: `nothing starts ${tool}` });
@@ -118,14 +118,25 @@ export const REPOSITORY_RULES: readonly Rule[] = [
       files
         .filter(({ path }) => !isTidyItself(path))
         .flatMap((from) =>
-          linesThat(/\b(?:facts|design|spike|shared)\/[\w-]+\.\w+|\bfacts:/, from, "cites what is not here"),
+          linesThat(
+            /\b(?:facts|design|spike|shared)\/[\w-]+\.\w+|^\s*(?:\/\/|\*).*\bfacts:/,
+            from,
+            "cites what is not here",
+          ),
         ),
     wrong: [
       [file("src/nfs/a.ts", "// see facts/kernel-nfs.md, section 2")],
       [file("README.md", "as in design/interface.md")],
       [file("src/nfs/a.ts", "// facts: it hangs")],
     ],
-    right: [[file("src/nfs/a.ts", "// see docs/kernel-nfs.md, section 2; fs/nfsd/nfssvc.c; the facts are clear")]],
+    right: [
+      [
+        file(
+          "src/nfs/a.ts",
+          "// see docs/kernel-nfs.md, section 2; fs/nfsd/nfssvc.c; the facts are clear\nf({ facts: 1 })",
+        ),
+      ],
+    ],
   },
   {
     name: "no emoji",

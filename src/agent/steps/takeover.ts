@@ -282,7 +282,7 @@ function mountFault(volume: VolumeSpec, device: string, result: HolderResult): F
 
 /**
  * Metadata writes that fail are not tried for ever: a fenced node must not keep them in hand until the reservation
- * comes back (Documentation/admin-guide/xfs.rst, "Error handling"; facts/kernel-nfs.md, section 8).
+ * comes back (Documentation/admin-guide/xfs.rst, "Error handling"; docs/kernel-nfs.md, section 8).
  */
 async function failFastMetadata(device: string): Promise<void> {
   const folder = `/sys/fs/xfs/${device.split("/").at(-1) ?? ""}/error`;

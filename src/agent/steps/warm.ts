@@ -167,7 +167,7 @@ export async function writeConfiguration(pid: number, fileserver: FileserverSpec
   await writeFile(`${folder}/hosts`, hostsText(fileserver, nodeHosts));
 }
 
-/** Addresses on a link that is down: they can be bound to, and nothing leaves (facts/kernel-nfs.md, section 2). */
+/** Addresses on a link that is down: they can be bound to, and nothing leaves (docs/kernel-nfs.md, section 2). */
 function linkCommands(fileserver: FileserverSpec): readonly HolderCommand[] {
   const ip = toolPath("ip");
   const sysctl = (path: string, value: string): HolderCommand => ["write_file", `/proc/sys/net/${path}`, value];
