@@ -143,11 +143,8 @@ async function waitForMachine(
   };
   const sshAfterMs = await wait("ssh", () => sshGreets(portOf(state, name)));
   if (logBytes !== undefined) await wait("ready", () => consoleSays(serialLog(paths, name), logBytes, READY_LINE));
-  // Opens the connection that later commands share, and gives a resumed machine the time of day.
   if (how === "already-running") await waitForRole(world, paths, name);
-  const nowS = (world.clock.wallMs() / 1000).toFixed(3);
-  const argv = how === "resumed" ? ["date", "-u", "-s", `@${nowS}`] : ["true"];
-  await sshExec(world.commands, paths.sshConfig, name, argv);
+  else await setClock(world, paths, name);
   const readyAfterMs = since();
   world.progress(`${name}: ${how}, ssh after ${inSeconds(sshAfterMs)}, ready after ${inSeconds(readyAfterMs)}`);
   return { name, how, sshAfterMs, readyAfterMs };
@@ -209,6 +206,16 @@ async function sizeOf(path: string): Promise<number> {
 async function consoleSays(path: string, fromByte: number, line: string): Promise<boolean> {
   if (!existsSync(path)) return false;
   return (await readFile(path)).subarray(fromByte).includes(line);
+}
+
+/**
+ * A resumed machine has the time at which it was stopped, a booted one that of a clock chip that counts whole seconds.
+ * The first call opens the connection that later ones share; the second is then quick enough to carry the time.
+ */
+async function setClock(world: LabWorld, paths: LabPaths, name: string): Promise<void> {
+  await sshExec(world.commands, paths.sshConfig, name, ["true"]);
+  const nowS = (world.clock.wallMs() / 1000).toFixed(3);
+  await sshExec(world.commands, paths.sshConfig, name, ["date", "-u", "-s", `@${nowS}`]);
 }
 
 /** A machine that a killed `lab up` left booting. */

@@ -1,6 +1,6 @@
 /** The whole of `lab up`: machines, then Holdfast in them, then the cluster that was asked for. */
 import { messageOf } from "../base/fault.ts";
-import { currentBundle, deployBundle } from "./bundle.ts";
+import { currentBundle, deployBundle, type Bundle } from "./bundle.ts";
 import { setUpHoldfast } from "./cluster.ts";
 import type { LabPaths } from "./paths.ts";
 import { labUp, type UpChoice, type UpReport } from "./up.ts";
@@ -17,10 +17,11 @@ export async function bringUp(
   paths: LabPaths,
   name: string,
   choice: UpChoice,
+  makeBundle: () => Promise<Bundle> = currentBundle,
 ): Promise<BringUpReport> {
   const startedMs = world.clock.monotonicMs();
   // Made while the machines boot.
-  const bundling = currentBundle().then(
+  const bundling = makeBundle().then(
     (bundle) => ({ bundle }),
     (error: unknown) => ({ error }),
   );

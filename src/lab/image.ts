@@ -24,6 +24,7 @@ import { runChecked, type Command, type Commands } from "../system/commands.ts";
 import { toolPath } from "../system/tools.ts";
 import { cpioArchive, type CpioEntry } from "./initramfs.ts";
 import { imageId, recipeFor, type Recipe, type Suite } from "./recipe.ts";
+import { quoteForShell } from "./ssh.ts";
 
 export interface Image {
   readonly id: string;
@@ -135,7 +136,8 @@ async function layFiles(commands: Commands, recipe: Recipe, options: ImageOption
 }
 
 async function debootstrap(commands: Commands, recipe: Recipe, work: string, root: string): Promise<void> {
-  const out = (path: string, name: string): string => `--customize-hook=cat "$1"${path} > '${join(work, name)}'`;
+  const out = (path: string, name: string): string =>
+    `--customize-hook=cat "$1"${path} > ${quoteForShell(join(work, name))}`;
   await runChecked(commands, {
     tool: "mmdebstrap",
     args: [
@@ -146,7 +148,7 @@ async function debootstrap(commands: Commands, recipe: Recipe, work: string, roo
       ...["man/*", "doc/*", "locale/*", "i18n/locales/*"].map((path) => `--dpkgopt=path-exclude=/usr/share/${path}`),
       // The machines boot with the initramfs made here; Debian's would take 15 s to build.
       "--dpkgopt=path-exclude=/etc/kernel/postinst.d/initramfs-tools",
-      `--customize-hook=tar-in '${join(work, "files.tar")}' /`,
+      `--customize-hook=tar-in ${quoteForShell(join(work, "files.tar"))} /`,
       '--customize-hook=chroot "$1" sh /usr/lib/lab/finish',
       out("/boot/vmlinuz-*", "vmlinuz"),
       out("/usr/bin/busybox", "busybox"),

@@ -12,6 +12,7 @@ import type { LabPaths } from "./paths.ts";
 import { LUN_SIZE_BYTES, type MachinePlan } from "./plan.ts";
 import { guestName, lunDisk, qemuArguments, qmpSocket, systemDisk, type MachineLaunch } from "./qemu.ts";
 import { connectQmp, withQmp, type Qmp } from "./qmp.ts";
+import { quoteForShell } from "./ssh.ts";
 
 const QMP_TIMEOUT_MS = 20_000;
 const END_TIMEOUT_MS = 10_000;
@@ -123,7 +124,7 @@ export async function saveMemory(clock: Clock, paths: LabPaths, machine: string)
   await mkdir(paths.memory, { recursive: true });
   await withQmp(qmpSocket(paths, machine), async (qmp) => {
     await qmp.execute("migrate-set-parameters", { "max-bandwidth": 8 * 1024 ** 3, "downtime-limit": 60_000 });
-    await qmp.execute("migrate", { uri: `exec:cat > '${file}.new'` });
+    await qmp.execute("migrate", { uri: `exec:cat > ${quoteForShell(`${file}.new`)}` });
     await migrationEnd(clock, qmp, machine);
   });
   await rename(`${file}.new`, file);
@@ -134,7 +135,7 @@ export async function loadMemory(clock: Clock, paths: LabPaths, machine: string)
   const qmp = await connectMachine(clock, paths, machine);
   const file = memoryFile(paths, machine);
   try {
-    await qmp.execute("migrate-incoming", { uri: `exec:cat '${file}'` });
+    await qmp.execute("migrate-incoming", { uri: `exec:cat ${quoteForShell(file)}` });
     await migrationEnd(clock, qmp, machine);
   } finally {
     qmp.close();

@@ -58,7 +58,12 @@ export function qemuArguments(launch: MachineLaunch): readonly string[] {
     accelerator === "kvm" ? ["-accel", "kvm", "-cpu", "host"] : ["-accel", "tcg,thread=multi", "-cpu", TCG_CPU],
     ["-smp", "1", "-m", `${machine.memoryMiB}`],
     ["-qmp", `unix:${qmpSocket(paths, machine.name)},server=on,wait=off`],
-    ["-chardev", `file,id=console,path=${serialLog(paths, machine.name)},append=on`, "-serial", "chardev:console"],
+    [
+      "-chardev",
+      `file,id=console,path=${optionValue(serialLog(paths, machine.name))},append=on`,
+      "-serial",
+      "chardev:console",
+    ],
     ["-kernel", launch.image.kernel, "-initrd", launch.image.initramfs, "-append", kernelCommandLine(machine)],
     systemDiskArguments(systemDisk(paths, machine.name)),
     machine.luns.flatMap((lun) => lunArguments(lun, lunDisk(paths, lun))),
@@ -74,6 +79,11 @@ export function qemuArguments(launch: MachineLaunch): readonly string[] {
   ].flat();
 }
 
+/** A comma ends a value of QEMU's options unless it is doubled (qemu(1), -blockdev). */
+function optionValue(text: string): string {
+  return text.replaceAll(",", ",,");
+}
+
 function kernelCommandLine(machine: MachinePlan): string {
   const lab = `lab.name=${machine.name} lab.role=${machine.role} lab.number=${machine.number}`;
   return `console=ttyS0 net.ifnames=0 quiet mitigations=off nokaslr ${lab}`;
@@ -87,7 +97,7 @@ function kernelCommandLine(machine: MachinePlan): string {
 function systemDiskArguments(path: string): readonly string[] {
   return [
     ["-object", "throttle-group,id=system-limit"],
-    ["-blockdev", `driver=file,node-name=system-file,filename=${path},discard=unmap`],
+    ["-blockdev", `driver=file,node-name=system-file,filename=${optionValue(path)},discard=unmap`],
     ["-blockdev", "driver=qcow2,node-name=system-disk,file=system-file,discard=unmap,cache.no-flush=on"],
     ["-blockdev", "driver=throttle,node-name=system-top,throttle-group=system-limit,file=system-disk"],
     ["-device", "virtio-blk-pci,drive=system-top,id=disk-system"],
@@ -98,7 +108,7 @@ function systemDiskArguments(path: string): readonly string[] {
 function lunArguments(lun: string, path: string): readonly string[] {
   return [
     ["-object", `throttle-group,id=${lun}-limit`],
-    ["-blockdev", `driver=file,node-name=${lun}-file,filename=${path},discard=unmap`],
+    ["-blockdev", `driver=file,node-name=${lun}-file,filename=${optionValue(path)},discard=unmap`],
     ["-blockdev", `driver=raw,node-name=${lun}-disk,file=${lun}-file,discard=unmap`],
     ["-blockdev", `driver=throttle,node-name=${lun}-top,throttle-group=${lun}-limit,file=${lun}-disk`],
     ["-device", `virtio-blk-pci,drive=${lun}-top,id=disk-${lun},serial=${lun},write-cache=on`],

@@ -37,6 +37,8 @@ const DEFAULT_SHAPE: LabShape = { nodes: 2, clients: 1, directors: 0 };
 const SWITCH_TIMEOUT_MS = 30_000;
 
 export async function labUp(world: LabWorld, paths: LabPaths, name: string, choice: UpChoice): Promise<UpReport> {
+  // Before anything is made.
+  planMachines({ ...DEFAULT_SHAPE, ...given(choice.shape) });
   await mkdir(paths.folder, { recursive: true });
   return withLabLock(paths, async () => {
     const startedMs = world.clock.monotonicMs();
