@@ -68,7 +68,7 @@ const PLAIN = /^[A-Za-z0-9/][A-Za-z0-9/._:-]*$/;
 /** Plain where YAML reads it as the same text, quoted otherwise, so that no answer can become anything but a text. */
 function scalar(text: string): string {
   const plain = PLAIN.test(text) && !text.endsWith(":") && !LIKE_A_VALUE.test(text);
-  return plain || parseAddress(text) !== undefined ? text : JSON.stringify(text);
+  return plain || parseAddress(text)?.family === 4 ? text : JSON.stringify(text);
 }
 
 /** Numbers and words that YAML 1.2 (chapter 10.3, core schema) reads as something else than a text. */
