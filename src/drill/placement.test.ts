@@ -12,7 +12,11 @@ const HOME = {
 
 function mountedOn(...nodes: readonly string[]): Machines {
   return {
-    exec: async (machine) => ({ status: 0, stdout: nodes.includes(machine) ? "/proc/7/mountinfo\n" : "", stderr: "" }),
+    exec: async (machine, [program]) => ({
+      status: 0,
+      stdout: program === "readlink" ? "/dev/dm-0\n" : nodes.includes(machine) ? "/proc/7/mountinfo\n" : "",
+      stderr: "",
+    }),
     copyTo: async () => undefined,
   };
 }

@@ -39,6 +39,13 @@ const LOOK_TIMEOUT_MS = 30_000;
 const SCRIPT = `grep -l -s -E -- "$1" /proc/[0-9]*/mountinfo | head -n 1
 `;
 
+/** The devices' names and the nodes behind them (/dev/dm-0): a system may have mounted either. */
+async function kernelNames(machines: Machines, node: string, devices: readonly string[]): Promise<readonly string[]> {
+  if (devices.length === 0) return devices;
+  const { stdout } = await machines.exec(node, ["readlink", "-f", ...devices], { timeoutMs: LOOK_TIMEOUT_MS });
+  return [...devices, ...stdout.split("\n").filter((name) => name.startsWith("/dev/dm-"))];
+}
+
 /** Rejects when no node has it, and when two have: a volume mounted twice is the worst that can happen, so it is said. */
 export async function servingNode(
   machines: Machines,
@@ -48,7 +55,8 @@ export async function servingNode(
   const found = await Promise.all(
     nodes.map(async (node) => {
       const options = { input: SCRIPT, timeoutMs: LOOK_TIMEOUT_MS };
-      const result = await machines.exec(node, ["sh", "-s", "--", mountPattern(fileserver)], options);
+      const devices = await kernelNames(machines, node, fileserver.devices);
+      const result = await machines.exec(node, ["sh", "-s", "--", mountPattern({ ...fileserver, devices })], options);
       return result.stdout.trim() === "" ? [] : [node];
     }),
   );

@@ -115,7 +115,8 @@ export const warmSteps: WarmSteps = {
         [mount, "-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/var/lib/nfs"],
         mkdirAll(["/var/lib/nfs/systemd/journal"]),
         [mount, "--bind", "/run/systemd/journal", "/var/lib/nfs/systemd/journal"],
-        [mount, "--move", "/var/lib/nfs", "/run"],
+        // Without mount(8)'s own table, which lies in the /run that is being covered.
+        [mount, "--no-mtab", "--move", "/var/lib/nfs", "/run"],
         [mount, "-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/var/lib/nfs"],
         mkdirAll([
           "/run/rpcbind",
