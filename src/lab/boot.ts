@@ -30,6 +30,8 @@ export interface MachineUp {
 
 const BOOT_TIMEOUT_MS = 240_000;
 const READY_POLL_MS = 500;
+/** Under work a running machine's clock is left alone unless it is further off than this. */
+const CLOCK_OFF_S_MAX = 2;
 /** The last word of the boot script (recipe-files.ts). */
 const READY_LINE = "lab: ready";
 
@@ -144,7 +146,7 @@ async function waitForMachine(
   const sshAfterMs = await wait("ssh", () => sshGreets(portOf(state, name)));
   if (logBytes !== undefined) await wait("ready", () => consoleSays(serialLog(paths, name), logBytes, READY_LINE));
   if (how === "already-running") await waitForRole(world, paths, name);
-  else await setClock(world, paths, name);
+  await setClock(world, paths, name, how === "already-running" ? CLOCK_OFF_S_MAX : 0);
   const readyAfterMs = since();
   world.progress(`${name}: ${how}, ssh after ${inSeconds(sshAfterMs)}, ready after ${inSeconds(readyAfterMs)}`);
   return { name, how, sshAfterMs, readyAfterMs };
@@ -212,10 +214,11 @@ async function consoleSays(path: string, fromByte: number, line: string): Promis
  * A resumed machine has the time at which it was stopped, a booted one that of a clock chip that counts whole seconds.
  * The first call opens the connection that later ones share; the second is then quick enough to carry the time.
  */
-async function setClock(world: LabWorld, paths: LabPaths, name: string): Promise<void> {
+async function setClock(world: LabWorld, paths: LabPaths, name: string, offSMax: number): Promise<void> {
   await sshExec(world.commands, paths.sshConfig, name, ["true"]);
   const nowS = (world.clock.wallMs() / 1000).toFixed(3);
-  await sshExec(world.commands, paths.sshConfig, name, ["date", "-u", "-s", `@${nowS}`]);
+  const script = "off=$((${1%.*} - $(date +%s))); [ ${off#-} -lt $2 ] || date -u -s @$1";
+  await sshExec(world.commands, paths.sshConfig, name, ["sh", "-c", script, "sh", nowS, `${offSMax}`]);
 }
 
 /** A machine that a killed `lab up` left booting. */

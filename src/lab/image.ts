@@ -20,7 +20,9 @@ import {
 } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Fault } from "../base/fault.ts";
+import { systemClock, waitFor } from "../system/clock.ts";
 import { runChecked, type Command, type Commands } from "../system/commands.ts";
+import { listProcesses, signalProcess } from "../system/processes.ts";
 import { toolPath } from "../system/tools.ts";
 import { cpioArchive, type CpioEntry } from "./initramfs.ts";
 import { imageId, recipeFor, type Recipe, type Suite } from "./recipe.ts";
@@ -38,6 +40,7 @@ export interface Image {
 
 const BUILD_TIMEOUT_MS = 900_000;
 const STEP_TIMEOUT_MS = 180_000;
+const ABANDONED_TIMEOUT_MS = 30_000;
 const UNUSED_MS_MAX = 30 * 24 * 3600 * 1000;
 
 export interface ImageOptions {
@@ -261,16 +264,40 @@ export async function markImageUsed(image: Image): Promise<void> {
   await utimes(image.folder, now, now);
 }
 
-/** What a killed build left: its folder carries the number of a process that is gone. */
+/**
+ * What a killed build left: its folder carries the number of a process that is gone. Its mmdebstrap may still run; it is
+ * asked to end first.
+ */
 async function removeAbandoned(commands: Commands, images: string): Promise<void> {
   for (const name of await readdir(images)) {
     const pid = /^\.([0-9]+)-/.exec(name)?.[1];
-    if (pid !== undefined && !existsSync(`/proc/${pid}`)) await removeTree(commands, join(images, name));
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    const folder = join(images, name);
+    const bound = { what: "the end of a killed build", timeoutMs: ABANDONED_TIMEOUT_MS, intervalMs: 200 };
+    await waitFor(systemClock, bound, async () => {
+      const builders = (await listProcesses()).filter(({ argv }) => argv.some((word) => word.includes(folder)));
+      for (const builder of builders) await signalProcess(builder, "SIGTERM");
+      return builders.length === 0 ? true : undefined;
+    });
+    await removeTree(commands, folder);
   }
 }
 
+/**
+ * Never across a mount: a build has proc, sys and the host's devices mounted in its root. What a killed build left mounted
+ * is taken away first; where that fails, the folder stays for the next time.
+ */
 async function removeTree(commands: Commands, folder: string): Promise<void> {
   if (!existsSync(folder)) return;
+  for (const mountPoint of (await mountPointsBelow(folder)).toReversed()) {
+    await commands.run({ tool: "umount", args: [mountPoint], timeoutMs: STEP_TIMEOUT_MS });
+  }
+  if ((await mountPointsBelow(folder)).length > 0) return;
   await commands.run(asBuilder({ tool: "rm", args: ["-rf", "--one-file-system", folder], timeoutMs: STEP_TIMEOUT_MS }));
-  await rm(folder, { recursive: true, force: true });
+}
+
+/** The fifth field (proc_pid_mountinfo(5)); in the order in which they were mounted. */
+async function mountPointsBelow(folder: string): Promise<readonly string[]> {
+  const lines = (await readFile("/proc/self/mountinfo", "utf8")).split("\n");
+  return lines.map((line) => line.split(" ")[4] ?? "").filter((mountPoint) => mountPoint.startsWith(`${folder}/`));
 }
