@@ -39,11 +39,12 @@ const LOOK_TIMEOUT_MS = 30_000;
 const SCRIPT = `grep -l -s -E -- "$1" /proc/[0-9]*/mountinfo | head -n 1
 `;
 
-/** The devices' names and the nodes behind them (/dev/dm-0): a system may have mounted either. */
-async function kernelNames(machines: Machines, node: string, devices: readonly string[]): Promise<readonly string[]> {
-  if (devices.length === 0) return devices;
-  const { stdout } = await machines.exec(node, ["readlink", "-f", ...devices], { timeoutMs: LOOK_TIMEOUT_MS });
-  return [...devices, ...stdout.split("\n").filter((name) => name.startsWith("/dev/dm-"))];
+/** The pattern for one node, where the device may also be mounted by the node behind its name (/dev/dm-0). */
+export async function mountPatternOn(machines: Machines, node: string, target: FileserverTarget): Promise<string> {
+  if (target.devices.length === 0) return mountPattern(target);
+  const { stdout } = await machines.exec(node, ["readlink", "-f", ...target.devices], { timeoutMs: LOOK_TIMEOUT_MS });
+  const nodes = stdout.split("\n").filter((name) => name.startsWith("/dev/dm-"));
+  return mountPattern({ ...target, devices: [...target.devices, ...nodes] });
 }
 
 /** Rejects when no node has it, and when two have: a volume mounted twice is the worst that can happen, so it is said. */
@@ -55,8 +56,11 @@ export async function servingNode(
   const found = await Promise.all(
     nodes.map(async (node) => {
       const options = { input: SCRIPT, timeoutMs: LOOK_TIMEOUT_MS };
-      const devices = await kernelNames(machines, node, fileserver.devices);
-      const result = await machines.exec(node, ["sh", "-s", "--", mountPattern({ ...fileserver, devices })], options);
+      const result = await machines.exec(
+        node,
+        ["sh", "-s", "--", await mountPatternOn(machines, node, fileserver)],
+        options,
+      );
       return result.stdout.trim() === "" ? [] : [node];
     }),
   );

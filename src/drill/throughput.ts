@@ -8,7 +8,7 @@
 import { Fault } from "../base/fault.ts";
 import { run, runScript, unmountExport } from "./client.ts";
 import { median } from "./pause.ts";
-import { mountPattern, type FileserverTarget } from "./placement.ts";
+import { mountPatternOn, type FileserverTarget } from "./placement.ts";
 import type { Machines, Progress } from "./ports.ts";
 import { DRILL_FOLDER, prepareTree } from "./tree.ts";
 
@@ -155,7 +155,7 @@ export async function measureThroughput(
         machines,
         node,
         PLAIN_START,
-        [target.exportPath, String(threads), mountPattern(target)],
+        [target.exportPath, String(threads), await mountPatternOn(machines, node, target)],
         SERVER_TIMEOUT_MS,
       )
     ).trim();

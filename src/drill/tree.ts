@@ -5,7 +5,7 @@
  */
 import { Fault } from "../base/fault.ts";
 import { runScript, run } from "./client.ts";
-import { mountPattern, type FileserverTarget } from "./placement.ts";
+import { mountPatternOn, type FileserverTarget } from "./placement.ts";
 import type { Machines } from "./ports.ts";
 
 export const TREE_FILES_MIN = 20_000;
@@ -57,7 +57,16 @@ echo "$have"
 /** Makes the drill's folder and the tree once; resolves with the number of files in it. */
 export async function prepareTree(machines: Machines, settings: TreeSettings): Promise<number> {
   const { node, target, files } = settings;
-  const argv = ["sh", "-c", ENTER, "sh", mountPattern(target), target.exportPath, DRILL_FOLDER, String(files)];
+  const argv = [
+    "sh",
+    "-c",
+    ENTER,
+    "sh",
+    await mountPatternOn(machines, node, target),
+    target.exportPath,
+    DRILL_FOLDER,
+    String(files),
+  ];
   const printed = await run(machines, node, argv, { input: TREE_SCRIPT, timeoutMs: TREE_TIMEOUT_MS });
   const count = Number(printed.trim());
   if (Number.isInteger(count) && count >= files) return count;
