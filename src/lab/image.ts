@@ -38,6 +38,8 @@ export interface Image {
   readonly sshKey: string;
 }
 
+/** The initramfs's modules and their order, as the finish script chose them. */
+const BOOT_FOLDER = "boot";
 const BUILD_TIMEOUT_MS = 900_000;
 const STEP_TIMEOUT_MS = 180_000;
 const ABANDONED_TIMEOUT_MS = 30_000;
@@ -93,9 +95,10 @@ async function buildImage(commands: Commands, recipe: Recipe, options: ImageOpti
     options.progress(`image ${recipe.suite}: ${what}: done, ${seconds(stepStartedMs)} s`);
   };
   const root = join(work, "root");
+  await mkdir(join(work, BOOT_FOLDER));
   await step("files", () => layFiles(commands, recipe, options, work));
   await step("Debian packages", () => debootstrap(commands, recipe, work, root));
-  await step("initramfs", () => writeInitramfs(recipe, work));
+  await step("initramfs", () => writeInitramfs(work));
   await step("disk", () => writeDisk(commands, recipe, work, root));
   options.progress(`image ${recipe.suite}: built in ${seconds(startedMs)} s`);
 }
@@ -156,7 +159,7 @@ async function debootstrap(commands: Commands, recipe: Recipe, work: string, roo
       out("/boot/vmlinuz-*", "vmlinuz"),
       out("/usr/bin/busybox", "busybox"),
       out("/usr/lib/lab/init", "init"),
-      ...recipe.bootModules.map((module) => out(`/usr/lib/lab/initramfs/${module}.ko`, `${module}.ko`)),
+      `--customize-hook=cp "$1"/usr/lib/lab/initramfs/* ${quoteForShell(join(work, BOOT_FOLDER))}/`,
       recipe.suite,
       root,
       await hostMirror(commands),
@@ -183,7 +186,7 @@ async function hostMirror(commands: Commands): Promise<string> {
   });
 }
 
-async function writeInitramfs(recipe: Recipe, work: string): Promise<void> {
+async function writeInitramfs(work: string): Promise<void> {
   const file = async (path: string, from: string): Promise<CpioEntry> => ({
     kind: "file",
     path,
@@ -191,20 +194,17 @@ async function writeInitramfs(recipe: Recipe, work: string): Promise<void> {
     content: await readFile(join(work, from)),
   });
   const folders = ["bin", "dev", "proc", "root", "modules"].map((path): CpioEntry => ({ kind: "folder", path }));
-  const modules = await Promise.all(recipe.bootModules.map((name) => file(`modules/${name}.ko`, `${name}.ko`)));
+  const modules = (await readdir(join(work, BOOT_FOLDER))).toSorted();
   const archive = cpioArchive([
     ...folders,
     // The kernel opens /dev/console for init before anything is mounted.
     { kind: "character-device", path: "dev/console", major: 5, minor: 1 },
     await file("bin/busybox", "busybox"),
     await file("init", "init"),
-    { kind: "file", path: "modules/order", mode: 0o644, content: Buffer.from(`${recipe.bootModules.join("\n")}\n`) },
-    ...modules,
+    ...(await Promise.all(modules.map((name) => file(`modules/${name}`, join(BOOT_FOLDER, name))))),
   ]);
   await writeFile(join(work, "initramfs"), archive);
-  for (const name of ["busybox", "init", "files.tar", ...recipe.bootModules.map((module) => `${module}.ko`)]) {
-    await rm(join(work, name));
-  }
+  for (const name of ["busybox", "init", "files.tar", BOOT_FOLDER]) await rm(join(work, name), { recursive: true });
 }
 
 async function writeDisk(commands: Commands, recipe: Recipe, work: string, root: string): Promise<void> {

@@ -32,7 +32,7 @@ export interface Recipe {
   readonly masked: readonly string[];
   /** Runs inside the new root at the end. */
   readonly finish: string;
-  /** Loaded by the initramfs, in this order; all else is loaded by the machine itself. */
+  /** Loaded by the initramfs, in this order and after what each needs; all else is loaded by the machine itself. */
   readonly bootModules: readonly string[];
   readonly diskSizeBytes: number;
 }
@@ -199,7 +199,7 @@ export function recipeFor(suite: Suite): Recipe {
     ],
     masked: MASKED,
     finish: FINISH_SCRIPT,
-    bootModules: ["failover", "net_failover", "virtio_net", "virtio_blk"],
+    bootModules: ["virtio_pci", "virtio_net", "virtio_blk", "crc32c_generic", "ext4"],
     diskSizeBytes: DISK_SIZE_BYTES,
   };
 }
