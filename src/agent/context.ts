@@ -2,6 +2,9 @@
 import type { Commands } from "../system/commands.ts";
 import type { Clock } from "../system/clock.ts";
 import { Fault } from "../base/fault.ts";
+import type { Observed } from "../base/observed.ts";
+import type { Handover } from "../failover/grace.ts";
+import type { VolumeGroup } from "../lvm/volume-group.ts";
 import type { FileserverSpec } from "../model/spec.ts";
 import type { HolderClient } from "./holder-client.ts";
 
@@ -23,12 +26,7 @@ export interface VolumeFacts {
   /** The disks whose reservation guards the volume. */
   readonly disks: readonly string[];
   /** Owner and logical volumes of the group; undefined for a plain disk. */
-  readonly group?: {
-    readonly name: string;
-    readonly systemId: string;
-    readonly logicalVolumes: readonly string[];
-    readonly disks: readonly string[];
-  };
+  readonly group?: VolumeGroup;
 }
 
 export interface StepContext {
@@ -39,6 +37,10 @@ export interface StepContext {
   readonly insidePid: () => number;
   readonly volumeFacts: Map<string, VolumeFacts>;
   readonly systemId: string;
+  /** The network was asked for the addresses moments ago (`prepare`), and only the fileserver itself answered. */
+  readonly addressesProbed: boolean;
+  /** What steps find out for later ones. */
+  readonly found: { handover: Observed<Handover | undefined> };
   /** Set by an operator's word that a node is down: its reservation may be taken. */
   readonly fencedKey?: string;
 }

@@ -21,21 +21,34 @@ import type { Timeline } from "../wire/timeline.ts";
 import { scaled, type Node, type StepContext, type VolumeFacts } from "./context.ts";
 import { openHolder, type HolderClient } from "./holder-client.ts";
 import { exists } from "./inside.ts";
+import { probeBeforeMove } from "./probe.ts";
+import { unknown } from "../base/observed.ts";
 import { observe, type Found } from "./observe.ts";
 import { holderFolder, PLACES } from "./places.ts";
 import { runGraph, type RunResult, type StepRunners } from "./runner.ts";
 import { readServedConnections, releaseSteps } from "./steps/release.ts";
 import { takeoverSteps } from "./steps/takeover.ts";
-import { startHolder, warmSteps } from "./steps/warm.ts";
+import { warmSteps } from "./steps/warm.ts";
+import { startFileserverHolder } from "./start-holder.ts";
 import { lookAtVolumes } from "./volume-facts.ts";
 
 const RUNNERS: StepRunners = { ...warmSteps, ...takeoverSteps, ...releaseSteps };
-/** Facts found by `prepare` are used by a takeover that follows within this time; an older look is repeated. */
-const FACTS_AGE_MAX_MS = 30_000;
+/** What `prepare` found are used by a takeover that follows within this time; an older look is repeated. */
+const LOOK_AGE_MAX_MS = 30_000;
 /** After a release the other node takes over; rebuilding the standby here must not compete with it. */
-const WARM_AFTER_RELEASE_DELAY_MS = 2_000;
+const WARM_AFTER_RELEASE_DELAY_MS = 5_000;
 const HISTORY_MAX = 200;
 const HOLDER_BOUND_MS = 10_000;
+
+/** What was looked up before a run. */
+interface Looked {
+  readonly facts: Map<string, VolumeFacts>;
+  readonly systemId: string;
+  readonly addressesProbed: boolean;
+  readonly atMs: number;
+}
+
+const NOTHING_LOOKED_AT: Looked = { facts: new Map(), systemId: "", addressesProbed: false, atMs: 0 };
 
 export interface FileserverControl {
   readonly spec: FileserverSpec;
@@ -51,9 +64,7 @@ export interface FileserverControl {
 export function controlFileserver(node: Node, spec: FileserverSpec): FileserverControl {
   let running: FileserverState | undefined;
   let holder: { readonly client: HolderClient; readonly pid: number } | undefined;
-  let prepared:
-    | { readonly facts: Map<string, VolumeFacts>; readonly systemId: string; readonly atMs: number }
-    | undefined;
+  let prepared: Looked | undefined;
   const history: Timeline[] = [];
 
   async function look(): Promise<Found> {
@@ -84,13 +95,13 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
 
   /** Runs go through a holder: the one that is there, or a new one. */
   async function connectHolder(): Promise<void> {
-    const pid = await startHolder(node, spec, scaled(node, HOLDER_BOUND_MS));
+    const pid = await startFileserverHolder(node.clock, spec.name, scaled(node, HOLDER_BOUND_MS));
     if (holder?.pid === pid) return;
     holder?.client.close();
     holder = { client: openHolder(holderFolder(spec.name)), pid };
   }
 
-  function context(facts: Map<string, VolumeFacts>, systemId: string, fencedKey?: string): StepContext {
+  function context(looked: Looked, fencedKey?: string): StepContext {
     const living = (): { readonly client: HolderClient; readonly pid: number } => {
       if (holder === undefined)
         throw new Fault({ code: "holder-missing", what: `${spec.name} has no namespaces on ${node.name}` });
@@ -100,8 +111,10 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
       node,
       holder: () => living().client,
       insidePid: () => living().pid,
-      volumeFacts: facts,
-      systemId,
+      volumeFacts: looked.facts,
+      systemId: looked.systemId,
+      addressesProbed: looked.addressesProbed,
+      found: { handover: unknown("not read yet") },
       ...(fencedKey === undefined ? {} : { fencedKey }),
     };
   }
@@ -112,7 +125,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
 
   async function runWarm(): Promise<void> {
     await connectHolder();
-    const result = await run(warmGraph(spec), context(new Map(), ""));
+    const result = await run(warmGraph(spec), context(NOTHING_LOOKED_AT));
     if (result.fault !== undefined) {
       await runCold();
       throw result.fault;
@@ -123,26 +136,22 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
   async function runCold(): Promise<void> {
     holder?.client.close();
     holder = undefined;
-    const result = await run(coldGraph(spec), context(new Map(), ""));
+    const result = await run(coldGraph(spec), context(NOTHING_LOOKED_AT));
     if (result.fault !== undefined) throw result.fault;
   }
 
-  async function factsNow(): Promise<{ readonly facts: Map<string, VolumeFacts>; readonly systemId: string }> {
-    const fresh = prepared !== undefined && node.clock.monotonicMs() - prepared.atMs < scaled(node, FACTS_AGE_MAX_MS);
+  async function lookAtDisks(): Promise<Looked> {
+    const fresh = prepared !== undefined && node.clock.monotonicMs() - prepared.atMs < scaled(node, LOOK_AGE_MAX_MS);
     if (fresh && prepared !== undefined) return prepared;
-    prepared = {
-      facts: await lookAtVolumes(node, spec),
-      systemId: await readSystemId(node.commands),
-      atMs: node.clock.monotonicMs(),
-    };
-    return prepared;
+    const [facts, systemId] = await Promise.all([lookAtVolumes(node, spec), readSystemId(node.commands)]);
+    return { facts, systemId, addressesProbed: false, atMs: node.clock.monotonicMs() };
   }
 
   async function releaseNow(): Promise<{ readonly timeline: Timeline; readonly fault?: Fault }> {
-    const { facts, systemId } = await factsNow();
+    const looked = await lookAtDisks();
     await connectHolder();
     const startedAtMs = node.clock.wallMs();
-    const result = await run(releaseGraph(spec), context(facts, systemId));
+    const result = await run(releaseGraph(spec), context(looked));
     // What was found before the release is not what the next takeover finds.
     prepared = undefined;
     return {
@@ -179,14 +188,9 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
   }
 
   function renewStandbySoon(): void {
-    const timer = setTimeout(
-      () => {
-        renewStandby().catch((error: unknown) =>
-          node.log(`${spec.name}: no warm standby: ${explain(error).join("; ")}`),
-        );
-      },
-      scaled(node, WARM_AFTER_RELEASE_DELAY_MS),
-    );
+    const timer = setTimeout(() => {
+      renewStandby().catch((error: unknown) => node.log(`${spec.name}: no warm standby: ${explain(error).join("; ")}`));
+    }, WARM_AFTER_RELEASE_DELAY_MS);
     timer.unref();
   }
 
@@ -210,9 +214,9 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
         await runWarm();
       } else if (effect === "run-warm-first") await runWarm();
       else await connectHolder();
-      const { facts, systemId } = await factsNow();
+      const looked = await lookAtDisks();
       const startedAtMs = node.clock.wallMs();
-      const result = await run(takeoverGraph(spec), context(facts, systemId, fencedKey));
+      const result = await run(takeoverGraph(spec), context(looked, fencedKey));
       prepared = undefined;
       if (result.fault === undefined) return remember("takeover", startedAtMs, result);
       // Half a takeover is undone at once: it must not keep the volume from the other node.
@@ -260,13 +264,14 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
       await exclusively("warming", async () => {
         if (!(await exists(`/sys/class/net/${spec.interface}`))) throw interfaceMissing(node, spec);
         prepared = undefined;
-        const { facts } = await factsNow();
+        const looked = await lookAtDisks();
         // Reading is enough to know that the path to the LUN works; who holds it is asked again when it is taken.
-        for (const { disks } of facts.values()) for (const disk of disks) await readState(node.commands, disk);
+        for (const { disks } of looked.facts.values()) for (const disk of disks) await readState(node.commands, disk);
         if (state === "partial") await releaseCompletely();
         if (state === "partial") await runCold();
         if (state !== "warm") await runWarm();
         else await connectHolder();
+        prepared = { ...looked, addressesProbed: await probeBeforeMove(node, spec), atMs: node.clock.monotonicMs() };
       });
     },
 

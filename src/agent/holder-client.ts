@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { Fault } from "../base/fault.ts";
 import {
   encodeRequest,
+  errorsFile,
   HOLDER_FILES,
   outputFile,
   parseAnswer,
@@ -15,8 +16,8 @@ import {
 
 export interface HolderResult {
   readonly status: number;
-  /** Standard output and error together. */
-  readonly output: string;
+  readonly stdout: string;
+  readonly stderr: string;
 }
 
 export interface HolderClient {
@@ -25,7 +26,7 @@ export interface HolderClient {
   close(): void;
 }
 
-const OUTPUT_CHARACTERS_MAX = 2_000;
+const SAID_CHARACTERS_MAX = 2_000;
 
 export function openHolder(folder: string): HolderClient {
   // The socket owns the descriptor from here on; opening a FIFO for reading without waiting cannot block.
@@ -53,10 +54,14 @@ export function openHolder(folder: string): HolderClient {
     await writeFile(`${folder}/${requestFile(id)}`, encodeRequest(commands), { mode: 0o600 });
     try {
       const status = await answerTo(id, commands, timeoutMs);
-      const output = await readFile(`${folder}/${outputFile(id)}`, "utf8");
-      return { status, output: output.trim().slice(0, OUTPUT_CHARACTERS_MAX) };
+      const [stdout, stderr] = await Promise.all(
+        [outputFile(id), errorsFile(id)].map((name) => readFile(`${folder}/${name}`, "utf8")),
+      );
+      return { status, stdout: stdout ?? "", stderr: stderr ?? "" };
     } finally {
-      await Promise.all([requestFile(id), outputFile(id)].map((name) => rm(`${folder}/${name}`, { force: true })));
+      await Promise.all(
+        [requestFile(id), outputFile(id), errorsFile(id)].map((name) => rm(`${folder}/${name}`, { force: true })),
+      );
     }
   }
 
@@ -106,10 +111,15 @@ export async function runInside(
   if (result.status !== 0) {
     throw new Fault({
       code: "command-failed",
-      what: `${describe(commands)} ended with status ${result.status}: ${result.output || "no output"}`,
+      what: `${describe(commands)} ended with status ${result.status}: ${saidBy(result)}`,
     });
   }
-  return result.output;
+  return result.stdout;
+}
+
+/** What a failed command said, for a message. */
+export function saidBy(result: HolderResult): string {
+  return (result.stderr.trim() || result.stdout.trim() || "no output").slice(0, SAID_CHARACTERS_MAX);
 }
 
 function describe(commands: readonly HolderCommand[]): string {

@@ -11,6 +11,9 @@ export const PLACES = {
   crashPoint: "/run/holdfast/crash-at",
 } as const;
 
+/** The node's own holder; no fileserver can have this name (RFC 1123 labels have no underscore). */
+export const HOST_HOLDER = "_host";
+
 /** The holder's folder, in the node's own mount namespace. */
 export function holderFolder(fileserver: string): string {
   return `${PLACES.run}/fs/${fileserver}`;

@@ -6,11 +6,14 @@ import { reservationKey, specHash } from "../model/derive.ts";
 import { loadSpec } from "../model/load.ts";
 import type { Spec } from "../model/spec.ts";
 import { systemClock } from "../system/clock.ts";
-import { runChecked, systemCommands, type Commands } from "../system/commands.ts";
+import { runChecked, type Commands } from "../system/commands.ts";
 import { serveApi } from "./api.ts";
 import type { Node } from "./context.ts";
 import { controlFileserver, type FileserverControl } from "./fileserver.ts";
-import { PLACES } from "./places.ts";
+import { openHolder } from "./holder-client.ts";
+import { hostCommands } from "./host-commands.ts";
+import { holderFolder, HOST_HOLDER, PLACES } from "./places.ts";
+import { startHostHolder } from "./start-holder.ts";
 
 export interface AgentSettings {
   readonly specPath: string;
@@ -27,8 +30,10 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
   const log = (line: string): void => void process.stdout.write(`${line}\n`);
   const spec = loadSpec(await readSpec(settings.specPath), settings.specPath);
   const name = settings.nodeName ?? hostname().split(".")[0] ?? "";
-  const node = makeNode(spec, name, settings.timeScale, log);
   await mkdir(PLACES.run, { recursive: true, mode: 0o700 });
+  await startHostHolder(systemClock, HOLDER_BOUND_MS * settings.timeScale);
+  const commands = hostCommands(openHolder(holderFolder(HOST_HOLDER)), settings.timeScale);
+  const node = makeNode(spec, name, { commands, timeScale: settings.timeScale, log });
   await prepareKernel(node.commands, spec);
   const controls = new Map<string, FileserverControl>(
     spec.fileservers.map((one) => [one.name, controlFileserver(node, one)]),
@@ -67,7 +72,9 @@ async function readSpec(path: string): Promise<string> {
   }
 }
 
-function makeNode(spec: Spec, name: string, timeScale: number, log: (line: string) => void): Node {
+const HOLDER_BOUND_MS = 10_000;
+
+function makeNode(spec: Spec, name: string, parts: Pick<Node, "commands" | "timeScale" | "log">): Node {
   const { nodes, name: cluster } = spec.cluster;
   if (!nodes.some((node) => node.name === name)) {
     throw new Fault({
@@ -81,12 +88,10 @@ function makeNode(spec: Spec, name: string, timeScale: number, log: (line: strin
   return {
     name,
     cluster,
-    commands: systemCommands({ timeScale }),
+    ...parts,
     clock: systemClock,
-    timeScale,
     reservationKey: reservationKey(cluster, name),
     nodeOfKey: (key) => keys.get(key),
-    log,
   };
 }
 

@@ -1,8 +1,9 @@
 /**
  * A fileserver's state on its first volume, reached through /proc/PID/root: statd's lists, nfsdcld's database, and what
- * a release leaves for the next takeover. Every file is written whole: to a temporary name, fsynced, renamed.
+ * a release leaves for the next takeover. Every file is written whole, to a temporary name and renamed; what a release
+ * writes is made durable by the unmount that follows, at no cost of its own.
  */
-import { chmod, chown, copyFile, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { chmod, chown, copyFile, mkdir, open, readdir, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { Fault, messageOf } from "../base/fault.ts";
 import { known, unknown, type Observed } from "../base/observed.ts";
 import type { Handover } from "../failover/grace.ts";
@@ -21,9 +22,36 @@ export function stateFolder(pid: number, fileserver: FileserverSpec): StateFolde
   return { fileserver, path: insidePath(pid, statePath(fileserver)) };
 }
 
-/** Inside the fileserver, where statd and sm-notify are told to look (-P). */
-export function nsmPath(fileserver: FileserverSpec): string {
-  return `${statePath(fileserver)}/nsm`;
+/**
+ * Inside the fileserver, where statd and sm-notify are told to look (-P). The folder above is a link: statd runs before
+ * the volume is there, over an empty list; it opens its files by name each time (nsm_make_pathname, nfs-utils
+ * support/nsm/file.c), so that turning the link gives it the volume's.
+ */
+export const NSM_PATH = "/run/holdfast/state/nsm";
+const STATE_LINK = "/run/holdfast/state";
+const COLD_STATE = "/run/holdfast/cold";
+
+/** The empty state of a warm standby. */
+export async function makeColdState(pid: number): Promise<void> {
+  await makeNsmFolders(insidePath(pid, COLD_STATE));
+  await symlink(COLD_STATE, insidePath(pid, STATE_LINK));
+}
+
+/** Turns the link to the volume; atomic, as rename(2) is. */
+export async function turnToVolume(pid: number, fileserver: FileserverSpec): Promise<void> {
+  const link = insidePath(pid, STATE_LINK);
+  await rm(`${link}.new`, { force: true });
+  await symlink(statePath(fileserver), `${link}.new`);
+  await rename(`${link}.new`, link);
+}
+
+async function makeNsmFolders(parent: string): Promise<void> {
+  const statd = await statdOwner();
+  for (const name of ["nsm", "nsm/sm", "nsm/sm.bak"]) {
+    const path = `${parent}/${name}`;
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    await chown(path, statd.uid, statd.gid);
+  }
 }
 
 export function nfsdcldPath(fileserver: FileserverSpec): string {
@@ -36,15 +64,11 @@ export function nfsdcldPath(fileserver: FileserverSpec): string {
  */
 export async function prepareStateFolder(folder: StateFolder, node: string, nowMs: number): Promise<void> {
   try {
-    const statd = await statdOwner();
     await mkdir(folder.path, { recursive: true });
     // statd runs as its own user and must be able to pass through; nothing in it can be listed by others.
     await chmod(folder.path, 0o711);
-    for (const name of ["nfsdcld"]) await mkdir(`${folder.path}/${name}`, { recursive: true, mode: 0o700 });
-    for (const name of ["nsm", "nsm/sm", "nsm/sm.bak"]) {
-      await mkdir(`${folder.path}/${name}`, { recursive: true, mode: 0o700 });
-      await chown(`${folder.path}/${name}`, statd.uid, statd.gid);
-    }
+    await mkdir(`${folder.path}/nfsdcld`, { recursive: true, mode: 0o700 });
+    await makeNsmFolders(folder.path);
     await writeWhole(`${folder.path}/served-by.json`, JSON.stringify({ node, sinceMs: nowMs }));
     await retireList(`${folder.path}/nsm/sm.hold`, `${folder.path}/nsm/sm.bak`, "copy");
     await retireList(`${folder.path}/nsm/sm`, `${folder.path}/nsm/sm.bak`, "move");
@@ -62,7 +86,6 @@ export async function holdList(folder: StateFolder): Promise<number> {
   await mkdir(hold, { recursive: true, mode: 0o700 });
   const names = await readdir(from);
   for (const name of names) await copyOwned(`${from}/${name}`, `${hold}/${name}`);
-  await syncFolder(hold);
   return names.length;
 }
 
@@ -79,7 +102,6 @@ async function copyOwned(from: string, to: string): Promise<void> {
   const { uid, gid, mode } = await stat(from);
   await chown(to, uid, gid);
   await chmod(to, mode & 0o777);
-  await syncFolder(to);
 }
 
 /** Clients that statd monitored and that are still to be notified. */
@@ -121,26 +143,19 @@ export async function readHandover(folder: StateFolder): Promise<Observed<Handov
   }
 }
 
-/** Once the address is open the record is history: after a crash it must not be believed. */
 export async function forgetHandover(folder: StateFolder): Promise<void> {
   await rm(`${folder.path}/${HANDOVER}`, { force: true });
-  await syncFolder(folder.path);
+  await syncToDisk(folder.path);
 }
 
 async function writeWhole(path: string, text: string): Promise<void> {
   const temporary = `${path}.new`;
-  const file = await open(temporary, "w", 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+  await writeFile(temporary, text, { mode: 0o600 });
   await rename(temporary, path);
 }
 
 /** fsync of a file or folder that is only read. */
-async function syncFolder(path: string): Promise<void> {
+async function syncToDisk(path: string): Promise<void> {
   const file = await open(path, "r");
   try {
     await file.sync();

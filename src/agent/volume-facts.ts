@@ -1,7 +1,7 @@
 /** Looks at the disks behind a fileserver's volumes, before a run: nothing of it is on the client's clock. */
 import { realpath } from "node:fs/promises";
 import { Fault } from "../base/fault.ts";
-import { readVolumeGroup } from "../lvm/volume-group.ts";
+import { hasVolume, readVolumeGroup } from "../lvm/volume-group.ts";
 import type { FileserverSpec, VolumeSpec } from "../model/spec.ts";
 import type { Node, VolumeFacts } from "./context.ts";
 import { exists } from "./inside.ts";
@@ -16,7 +16,7 @@ async function lookAtVolume(node: Node, volume: VolumeSpec): Promise<VolumeFacts
   const { device } = volume;
   if (device.kind === "lv") {
     const group = await readVolumeGroup(node.commands, device.vg);
-    if (!group.logicalVolumes.includes(device.lv)) throw deviceMissing(node, volume, `${device.vg}/${device.lv}`);
+    if (!hasVolume(group, device.lv)) throw deviceMissing(node, volume, `${device.vg}/${device.lv}`);
     return { disks: group.disks, group };
   }
   if (!(await exists(device.path))) throw deviceMissing(node, volume, device.path);

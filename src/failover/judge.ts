@@ -19,22 +19,24 @@ export interface Judgement {
   readonly lacks: readonly string[];
 }
 
-const WARM_DAEMONS = ["rpcbind", "rpc.mountd"];
+/** Daemons that need no volume: they run in a warm standby and in service. Names as in /proc/PID/comm. */
+export function standbyDaemons(v3: boolean): readonly string[] {
+  return ["rpcbind", "rpc.mountd", ...(v3 ? ["rpc.statd"] : [])];
+}
 
 export function judge(seen: Sighting, v3: boolean): Judgement {
   const missing = (names: readonly string[]): readonly string[] =>
     names.filter((name) => !seen.processes.includes(name));
   if (seen.nfsdThreads > 0 && seen.linkUp && seen.volumesMounted === seen.volumes) {
-    const lacks = missing([...WARM_DAEMONS, "nfsdcld", ...(v3 ? ["rpc.statd"] : [])]);
+    const lacks = missing([...standbyDaemons(v3), "nfsdcld"]);
     return { state: "serving", lacks: seen.holder ? lacks : [...lacks, "its holder"] };
   }
   const nothingOfVolumes = seen.volumesMounted === 0 && seen.volumesActive === 0;
   if (seen.nfsdThreads === 0 && nothingOfVolumes && !seen.linkUp) {
     if (seen.processes.length === 0) return { state: "absent", lacks: [] };
-    const lacks = missing(WARM_DAEMONS);
-    const leftovers = seen.processes.some((name) => name === "nfsdcld" || name === "rpc.statd");
-    if (seen.holder && lacks.length === 0 && !leftovers) return { state: "warm", lacks: [] };
+    const lacks = missing(standbyDaemons(v3));
+    if (seen.holder && lacks.length === 0 && !seen.processes.includes("nfsdcld")) return { state: "warm", lacks: [] };
     return { state: "partial", lacks };
   }
-  return { state: "partial", lacks: missing(WARM_DAEMONS) };
+  return { state: "partial", lacks: missing(standbyDaemons(v3)) };
 }

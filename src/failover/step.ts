@@ -12,14 +12,15 @@ export interface StepArgs {
   "furnish-namespaces": FileserverArgs;
   "start-rpcbind": FileserverArgs;
   "start-mountd": FileserverArgs;
+  "start-statd": FileserverArgs;
   /* Takeover. */
   "probe-address": FileserverArgs;
   "reserve-luns": VolumeArgs;
   "activate-volume": VolumeArgs;
   "mount-volume": VolumeArgs;
   "prepare-state": FileserverArgs;
+  "forget-handover": FileserverArgs;
   "start-nfsdcld": FileserverArgs;
-  "start-statd": FileserverArgs;
   "start-nfsd": FileserverArgs;
   "end-lockd-grace": FileserverArgs;
   "open-address": FileserverArgs;
@@ -76,14 +77,15 @@ export const STEP_BOUNDS_MS: Readonly<Record<StepKind, number>> = {
   "furnish-namespaces": 5_000,
   "start-rpcbind": 5_000,
   "start-mountd": 5_000,
+  "start-statd": 5_000,
   "probe-address": 3_000,
   "reserve-luns": 5_000,
   "activate-volume": 10_000,
   // Log replay after a crash: bounded by the size of the log, seconds on slow disks.
   "mount-volume": 60_000,
   "prepare-state": 5_000,
+  "forget-handover": 5_000,
   "start-nfsdcld": 5_000,
-  "start-statd": 5_000,
   "start-nfsd": 10_000,
   "end-lockd-grace": 2_000,
   "open-address": 2_000,

@@ -6,23 +6,24 @@ import { checkGraph, fileserverStep, volumeStep, volumeStepId, type Step, type S
 export function takeoverGraph(fileserver: FileserverSpec): StepGraph {
   const mounted = fileserver.volumes.map((volume) => volumeStepId("mount-volume", volume));
   const recoversV3 = fileserver.protocols.includes("v3");
-  const listening = ["start-nfsd", ...(recoversV3 ? ["start-statd", "end-lockd-grace"] : [])];
+  const listening = ["start-nfsd", ...(recoversV3 ? ["end-lockd-grace"] : [])];
   return checkGraph([
     // Asked while the volumes come up: costs no time of its own.
     fileserverStep("probe-address", fileserver),
     ...fileserver.volumes.flatMap((volume) => volumeSteps(fileserver, volume)),
     // The state folder lies on the first volume.
     fileserverStep("prepare-state", fileserver, [volumeStepId("mount-volume", firstVolume(fileserver))]),
+    // Once clients are served the record is history: after a crash it must not be believed.
+    fileserverStep("forget-handover", fileserver, ["prepare-state"]),
     // nfsd reads its clients from nfsdcld when it starts and refuses every reclaim if nobody answers
     // (nfsd4_cld_tracking_init, fs/nfsd/nfs4recover.c).
     fileserverStep("start-nfsdcld", fileserver, ["prepare-state"]),
-    ...(recoversV3 ? [fileserverStep("start-statd", fileserver, ["prepare-state"])] : []),
     // No request before every volume is there: a missing one answers ESTALE.
     fileserverStep("start-nfsd", fileserver, ["start-nfsdcld", ...mounted]),
     ...(recoversV3 ? [fileserverStep("end-lockd-grace", fileserver, ["start-nfsd"])] : []),
     // Open only when every port listens: one refused connection costs a client 3 to 24 s
     // (xprt_reconnect_backoff, net/sunrpc/xprtsock.c).
-    fileserverStep("open-address", fileserver, ["probe-address", ...listening]),
+    fileserverStep("open-address", fileserver, ["probe-address", "forget-handover", ...listening]),
     fileserverStep("tickle-connections", fileserver, ["open-address"]),
     ...(recoversV3 ? [fileserverStep("notify-clients", fileserver, ["open-address"])] : []),
   ]);

@@ -4,7 +4,7 @@ import { checkGraph, fileserverStep, type StepGraph } from "./step.ts";
 
 /**
  * Nothing here is on the client's clock. The address is configured but its link is down, so nobody hears of it;
- * rpcbind and mountd listen already, so that they need no start later (docs/kernel-nfs.md, section 2).
+ * rpcbind, mountd and statd listen already, so that they need no start later (docs/kernel-nfs.md, section 2).
  */
 export function warmGraph(fileserver: FileserverSpec): StepGraph {
   return checkGraph([
@@ -13,6 +13,8 @@ export function warmGraph(fileserver: FileserverSpec): StepGraph {
     fileserverStep("furnish-namespaces", fileserver, ["create-namespaces"]),
     fileserverStep("start-rpcbind", fileserver, ["furnish-namespaces", "create-link"]),
     fileserverStep("start-mountd", fileserver, ["start-rpcbind"]),
+    // statd finds its lists through a link that the takeover turns to the volume.
+    ...(fileserver.protocols.includes("v3") ? [fileserverStep("start-statd", fileserver, ["start-rpcbind"])] : []),
   ]);
 }
 

@@ -5,6 +5,8 @@
  * milliseconds even under emulation) where the agent would need a fork of its own address space and two execs, and
  * everything it starts is in the fileserver's own scope, so it outlives the agent.
  *
+ * The node itself has one too, in no namespaces of its own, for the tools of LVM and SCSI.
+ *
  * Nothing is ever evaluated: a request is a file with one word per line, a line ";" ends a command, and the words go
  * to the program as they are. The holder reads request numbers from a FIFO that it holds open for writing too, so it
  * sees no end of file when the agent dies, and goes on with the next agent.
@@ -20,6 +22,10 @@ export function requestFile(id: string): string {
 
 export function outputFile(id: string): string {
   return `output.${id}`;
+}
+
+export function errorsFile(id: string): string {
+  return `errors.${id}`;
 }
 
 /** POSIX shell; the only argument is the holder's folder. `write_file`, `with_input` and `background` are the words it adds. */
@@ -46,7 +52,7 @@ while read -r id <&3; do
       fi
     done 5<"request.$id"
     echo "$id $status" >&4
-  ) >"output.$id" 2>&1 &
+  ) >"output.$id" 2>"errors.$id" &
 done
 `;
 

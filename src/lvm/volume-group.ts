@@ -7,11 +7,17 @@ import { commandFailed, runChecked, type Command, type Commands } from "../syste
 
 const TIMEOUT_MS = 8_000;
 
+export interface LogicalVolume {
+  readonly name: string;
+  /** Segment types, e.g. "linear"; one entry per segment. */
+  readonly segmentTypes: readonly string[];
+}
+
 export interface VolumeGroup {
   readonly name: string;
   /** Empty where the group has none. */
   readonly systemId: string;
-  readonly logicalVolumes: readonly string[];
+  readonly logicalVolumes: readonly LogicalVolume[];
   /** Paths of its physical volumes, in LVM's order. */
   readonly disks: readonly string[];
 }
@@ -24,7 +30,7 @@ export const reportVolumeGroup = (vg: string): Command => ({
 });
 export const reportLogicalVolumes = (vg: string): Command => ({
   tool: "lvs",
-  args: ["--foreign", "--reportformat", "json", "-o", "lv_name", "--select", `vg_name=${vg}`],
+  args: ["--foreign", "--reportformat", "json", "-o", "lv_name,segtype", "--select", `vg_name=${vg}`],
   timeoutMs: TIMEOUT_MS,
 });
 
@@ -66,7 +72,10 @@ export function parseVolumeGroup(vg: string, pvsJson: string, lvsJson: string): 
   return {
     name: vg,
     systemId: rows[0]?.["vg_systemid"] ?? "",
-    logicalVolumes: volumes.map((row) => row["lv_name"] ?? ""),
+    logicalVolumes: [...Map.groupBy(volumes, (row) => row["lv_name"] ?? "")].map(([name, segments]) => ({
+      name,
+      segmentTypes: segments.map((row) => row["segtype"] ?? ""),
+    })),
     disks: rows.map((row) => row["pv_name"] ?? ""),
   };
 }
@@ -92,6 +101,10 @@ export async function readVolumeGroup(commands: Commands, vg: string): Promise<V
   return group;
 }
 
+export function hasVolume(group: VolumeGroup, lv: string): boolean {
+  return group.logicalVolumes.some(({ name }) => name === lv);
+}
+
 /** The name that device mapper gives a logical volume: hyphens of the parts are doubled (dm_build_dm_name, libdm). */
 export function mapperName(vg: string, lv: string): string {
   return `${vg.replaceAll("-", "--")}-${lv.replaceAll("-", "--")}`;
@@ -103,27 +116,36 @@ export async function activateExclusively(
   lv: string,
   systemId: string,
 ): Promise<void> {
-  if (!group.logicalVolumes.includes(lv)) {
+  if (!hasVolume(group, lv)) {
     throw new Fault({
       code: "logical-volume-missing",
       what: `volume group ${group.name} has no logical volume ${lv}`,
-      remedy: `it has: ${group.logicalVolumes.join(", ") || "none"}`,
+      remedy: `it has: ${group.logicalVolumes.map(({ name }) => name).join(", ") || "none"}`,
     });
   }
   if (group.systemId !== systemId) await runChecked(commands, claim(group.name, group.systemId, systemId, group.disks));
   await runChecked(commands, activate(group.name, lv, group.disks));
 }
 
+/** What a volume is made of when it is one device-mapper device and nothing below it. */
+const PLAIN_SEGMENTS: readonly string[] = ["linear", "striped"];
+
+/**
+ * A plain volume is taken down at device mapper itself, which costs a fifth of what LVM's own command does and is all
+ * that it would do; anything with volumes below it (thin, cache, raid) is left to LVM.
+ */
+export function deactivation(group: VolumeGroup, lv: string): Command {
+  const volume = group.logicalVolumes.find(({ name }) => name === lv);
+  const plain = volume !== undefined && volume.segmentTypes.every((type) => PLAIN_SEGMENTS.includes(type));
+  if (!plain) return deactivate(group.name, lv, group.disks);
+  return { tool: "dmsetup", args: ["remove", "--noudevsync", mapperName(group.name, lv)], timeoutMs: TIMEOUT_MS };
+}
+
 const DEACTIVATE_ATTEMPTS_MAX = 10;
 
 /** udev may still have the device open for a moment after an unmount; asked again a few times. */
-export async function deactivateVolume(
-  commands: Commands,
-  vg: string,
-  lv: string,
-  disks: readonly string[],
-): Promise<void> {
-  const command = deactivate(vg, lv, disks);
+export async function deactivateVolume(commands: Commands, group: VolumeGroup, lv: string): Promise<void> {
+  const command = deactivation(group, lv);
   let result = await commands.run(command);
   for (let attempt = 1; attempt < DEACTIVATE_ATTEMPTS_MAX && result.status !== 0; attempt++)
     result = await commands.run(command);

@@ -23,6 +23,7 @@ const TOOL_PATHS = {
   sg_persist: "/usr/bin/sg_persist",
   "systemd-run": "/usr/bin/systemd-run",
   vgchange: "/usr/sbin/vgchange",
+  dmsetup: "/usr/sbin/dmsetup",
   exportfs: "/usr/sbin/exportfs",
   mkdir: "/usr/bin/mkdir",
   mount: "/usr/bin/mount",

@@ -10,7 +10,7 @@ import { dropReservation } from "../../scsi/reservation.ts";
 import { waitFor } from "../../system/clock.ts";
 import { toolPath } from "../../system/tools.ts";
 import { unknownVolume, type StepContext } from "../context.ts";
-import { runInside } from "../holder-client.ts";
+import { runInside, saidBy } from "../holder-client.ts";
 import { exists, linkIsUp, mapperDevice, mountsInside, nfsdThreads, readOptional, scopeProcesses } from "../inside.ts";
 import { holderFolder, scopeFolder, volumePath } from "../places.ts";
 import type { StepRunners } from "../runner.ts";
@@ -120,7 +120,7 @@ export const releaseSteps: ReleaseSteps = {
           paths.map((path) => [toolPath("umount"), path]),
           boundMs,
         );
-        said = result.output;
+        said = saidBy(result);
         return result.status === 0 ? true : undefined;
       },
     );
@@ -133,9 +133,9 @@ export const releaseSteps: ReleaseSteps = {
     const { device } = volume;
     if (device.kind !== "lv" || (await mapperDevice(mapperName(device.vg, device.lv))) === undefined)
       return { outcome: "already" };
-    const facts = context.volumeFacts.get(volume.name);
-    if (facts === undefined) throw unknownVolume(fileserver, volume.name);
-    await deactivateVolume(context.node.commands, device.vg, device.lv, facts.group?.disks ?? []);
+    const group = context.volumeFacts.get(volume.name)?.group;
+    if (group === undefined) throw unknownVolume(fileserver, volume.name);
+    await deactivateVolume(context.node.commands, group, device.lv);
   },
 
   "release-luns": async ({ fileserver, volume }, context) => {

@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { Fault, messageOf } from "../../base/fault.ts";
 import { ruleLockdGrace } from "../../failover/grace.ts";
+import { standbyDaemons } from "../../failover/judge.ts";
 import type { HolderCommand } from "../../linux/holder.ts";
 import { activateExclusively, mapperName } from "../../lvm/volume-group.ts";
 import type { FileserverSpec, VolumeSpec } from "../../model/spec.ts";
@@ -11,19 +12,21 @@ import { preemptReservation, readState, reservedByOther, takeReservation } from 
 import { waitFor } from "../../system/clock.ts";
 import { toolPath } from "../../system/tools.ts";
 import { unknownVolume, type StepContext, type VolumeFacts } from "../context.ts";
-import { runInside, type HolderResult } from "../holder-client.ts";
+import { runInside, saidBy, type HolderResult } from "../holder-client.ts";
 import { linkIsUp, mapperDevice, mountsInside, nfsdThreads, openFiles, scopeProcesses } from "../inside.ts";
 import { exportedPath, insidePath, volumePath } from "../places.ts";
+import { probeAddress, refuseTaken } from "../probe.ts";
 import type { StepRunners } from "../runner.ts";
 import {
   forgetHandover,
   monitoredClients,
   nfsdcldPath,
-  nsmPath,
+  NSM_PATH,
   prepareStateFolder,
   readConnections,
   readHandover,
   stateFolder,
+  turnToVolume,
 } from "../state-folder.ts";
 
 type TakeoverSteps = Pick<
@@ -33,8 +36,8 @@ type TakeoverSteps = Pick<
   | "activate-volume"
   | "mount-volume"
   | "prepare-state"
+  | "forget-handover"
   | "start-nfsdcld"
-  | "start-statd"
   | "start-nfsd"
   | "end-lockd-grace"
   | "open-address"
@@ -42,14 +45,12 @@ type TakeoverSteps = Pick<
   | "notify-clients"
 >;
 
-/** How long somebody who has the address may take to answer; on a LAN an answer takes a millisecond. */
-const PROBE_WINDOW_S = 0.3;
-
 export const takeoverSteps: TakeoverSteps = {
   "probe-address": async ({ fileserver }, context) => {
+    if (context.addressesProbed) return { outcome: "already", detail: "asked while preparing" };
     for (const { family, address } of fileserver.addresses) {
       // Duplicate detection for IPv6 needs a solicitation that arping cannot send; the IPv4 answer speaks for both.
-      if (family === 4) await refuseTakenAddress(fileserver, address, context);
+      if (family === 4) refuseTaken(fileserver, address, await probeAddress(context.node, fileserver, address));
     }
   },
 
@@ -93,11 +94,15 @@ export const takeoverSteps: TakeoverSteps = {
   },
 
   "prepare-state": async ({ fileserver }, context) => {
-    await prepareStateFolder(
-      stateFolder(context.insidePid(), fileserver),
-      context.node.name,
-      context.node.clock.wallMs(),
-    );
+    const pid = context.insidePid();
+    const folder = stateFolder(pid, fileserver);
+    context.found.handover = await readHandover(folder);
+    await prepareStateFolder(folder, context.node.name, context.node.clock.wallMs());
+    await turnToVolume(pid, fileserver);
+  },
+
+  "forget-handover": async ({ fileserver }, context) => {
+    await forgetHandover(stateFolder(context.insidePid(), fileserver));
   },
 
   "start-nfsdcld": async ({ fileserver }, context, boundMs) => {
@@ -117,10 +122,6 @@ export const takeoverSteps: TakeoverSteps = {
         code: "nfsdcld-not-ready",
         what: `nfsdcld of ${fileserver.name} did not open its database in time`,
       });
-  },
-
-  "start-statd": async ({ fileserver }, context, boundMs) => {
-    await runInside(context.holder(), [[toolPath("rpc.statd"), "-L", "-P", nsmPath(fileserver)]], boundMs);
   },
 
   "start-nfsd": async ({ fileserver }, context, boundMs) => {
@@ -151,7 +152,7 @@ export const takeoverSteps: TakeoverSteps = {
   "end-lockd-grace": async ({ fileserver }, context, boundMs) => {
     const folder = stateFolder(context.insidePid(), fileserver);
     const ruling = ruleLockdGrace({
-      handover: await readHandover(folder),
+      handover: context.found.handover,
       monitoredClients: await monitoredClients(folder),
     });
     if (ruling.end) await runInside(context.holder(), [["write_file", "/proc/fs/lockd/nlm_end_grace", "Y"]], boundMs);
@@ -159,7 +160,7 @@ export const takeoverSteps: TakeoverSteps = {
   },
 
   "open-address": async ({ fileserver }, context, boundMs) => {
-    await forgetHandover(stateFolder(context.insidePid(), fileserver));
+    await refuseSilentPorts(fileserver);
     const ip = toolPath("ip");
     await runInside(
       context.holder(),
@@ -195,12 +196,20 @@ export const takeoverSteps: TakeoverSteps = {
     const monitored = await monitoredClients(stateFolder(context.insidePid(), fileserver));
     await runInside(
       context.holder(),
-      [[toolPath("sm-notify"), "-f", "-P", nsmPath(fileserver), "-v", fileserver.hostname]],
+      [[toolPath("sm-notify"), "-f", "-P", NSM_PATH, "-v", fileserver.hostname]],
       boundMs,
     );
     return { detail: monitored.known ? `${monitored.value} clients` : monitored.why };
   },
 };
+
+/** A client that finds a port closed backs off for seconds: better no address than one with half the service behind it. */
+async function refuseSilentPorts(fileserver: FileserverSpec): Promise<void> {
+  const running = (await scopeProcesses(fileserver.name)).map((process) => process.name);
+  const missing = standbyDaemons(fileserver.protocols.includes("v3")).filter((name) => !running.includes(name));
+  if (missing.length > 0)
+    throw new Fault({ code: "daemon-missing", what: `${missing.join(", ")} of ${fileserver.name} does not run` });
+}
 
 const DAEMON_INTERVAL_MS = 5;
 
@@ -214,33 +223,6 @@ function factsOf(fileserver: FileserverSpec, volume: VolumeSpec, context: StepCo
   const facts = context.volumeFacts.get(volume.name);
   if (facts === undefined) throw unknownVolume(fileserver, volume.name);
   return facts;
-}
-
-/** arping -D (iputils): 0 nobody answered, 1 somebody did; `timeout` cuts the wait short with 124. */
-async function refuseTakenAddress(fileserver: FileserverSpec, address: string, context: StepContext): Promise<void> {
-  const result = await context.node.commands.run({
-    tool: "timeout",
-    args: [String(PROBE_WINDOW_S), toolPath("arping"), "-D", "-I", fileserver.interface, "-c", "1", "-w", "1", address],
-    timeoutMs: 3_000,
-  });
-  if (result.status === 0 || result.status === 124) return;
-  const mac = /\[([0-9A-Fa-f:]{17})\]/.exec(result.stdout)?.[1];
-  if (mac === undefined) {
-    throw new Fault({
-      code: "address-probe-failed",
-      what: `whether somebody has ${address} could not be found out: ${result.stderr.trim() || result.stdout.trim()}`,
-    });
-  }
-  throw new Fault({
-    kind: "refused",
-    code: "address-taken",
-    what: `${address} of ${fileserver.name} is answered for by ${mac.toLowerCase()}`,
-    why: "two machines with one address: clients would talk to either",
-    remedy:
-      mac.toLowerCase() === fileserver.mac
-        ? "that is the fileserver's own hardware address: another node still serves it; release it there first"
-        : "find that machine and take the address from it, or give the fileserver another address",
-  });
 }
 
 function withNodeName(error: unknown, context: StepContext, disk: string): unknown {
@@ -263,8 +245,8 @@ export async function deviceOf(volume: VolumeSpec): Promise<string> {
 }
 
 function mountFault(volume: VolumeSpec, device: string, result: HolderResult): Fault {
-  const cause = new Error(result.output || `mount ended with status ${result.status}`);
-  if (/structure needs cleaning|bad superblock|can't read superblock|corrupt/i.test(result.output)) {
+  const cause = new Error(saidBy(result));
+  if (/structure needs cleaning|bad superblock|can't read superblock|corrupt/i.test(result.stderr)) {
     return new Fault({
       kind: "refused",
       code: "filesystem-needs-repair",

@@ -1,69 +1,21 @@
 /** Warm standby: namespaces, link, files and the daemons that need no volume. */
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { Fault } from "../../base/fault.ts";
 import type { FileserverSpec } from "../../model/spec.ts";
-import { HOLDER_FILES, HOLDER_SCRIPT, type HolderCommand } from "../../linux/holder.ts";
+import type { HolderCommand } from "../../linux/holder.ts";
 import { exportsText, hostsText, nfsConfText } from "../../nfs/configuration.ts";
-import { waitFor } from "../../system/clock.ts";
 import { runChecked } from "../../system/commands.ts";
-import { startDaemon } from "../../system/processes.ts";
 import { toolPath } from "../../system/tools.ts";
-import type { Node } from "../context.ts";
 import { runInside } from "../holder-client.ts";
-import { exists, holderPid, readOptional, scopeProcesses } from "../inside.ts";
-import { holderFolder, insidePath, PLACES, scopeUnit, volumePath } from "../places.ts";
+import { exists, readOptional } from "../inside.ts";
+import { insidePath, volumePath } from "../places.ts";
 import type { StepRunners } from "../runner.ts";
+import { makeColdState, NSM_PATH } from "../state-folder.ts";
 
 type WarmSteps = Pick<
   StepRunners,
-  "create-namespaces" | "create-link" | "furnish-namespaces" | "start-rpcbind" | "start-mountd"
+  "create-namespaces" | "create-link" | "furnish-namespaces" | "start-rpcbind" | "start-mountd" | "start-statd"
 >;
-
-/** Starts a holder: in new namespaces, or in those that a dead holder left behind while its daemons live on. */
-export async function startHolder(node: Node, fileserver: FileserverSpec, boundMs: number): Promise<number> {
-  const folder = holderFolder(fileserver.name);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  await writeFile(PLACES.holderScript, HOLDER_SCRIPT, { mode: 0o700 });
-  const scope = await scopeProcesses(fileserver.name);
-  const living = await holderPid(fileserver.name, scope);
-  if (living !== undefined) return living;
-  await rm(`${folder}/${HOLDER_FILES.pid}`, { force: true });
-  const inside = scope[0];
-  const enter =
-    inside === undefined
-      ? [toolPath("unshare"), "--net", "--mount", "--uts", "--propagation", "private"]
-      : [toolPath("nsenter"), "--target", String(inside.pid), "--net", "--mount", "--uts"];
-  const unit =
-    inside === undefined
-      ? scopeUnit(fileserver.name)
-      : `holdfast-${fileserver.name}-holder-${Math.round(node.clock.wallMs())}.scope`;
-  await startDaemon({
-    program: toolPath("systemd-run"),
-    args: [
-      "--scope",
-      "--collect",
-      "--quiet",
-      "--slice=holdfast.slice",
-      `--unit=${unit}`,
-      ...enter,
-      toolPath("sh"),
-      PLACES.holderScript,
-      folder,
-    ],
-    logFile: `${folder}/holder.log`,
-  });
-  const pid = await waitFor(node.clock, { what: "holder", timeoutMs: boundMs, intervalMs: 20 }, async () =>
-    holderPid(fileserver.name, await scopeProcesses(fileserver.name)),
-  );
-  if (pid === undefined) {
-    const said = await readOptional(`${folder}/holder.log`);
-    throw new Fault({
-      code: "holder-not-started",
-      what: `the namespaces of ${fileserver.name} could not be made: ${said?.trim() ?? "no word from systemd-run"}`,
-    });
-  }
-  return pid;
-}
 
 export const warmSteps: WarmSteps = {
   "create-namespaces": async ({ fileserver }, context, boundMs) => {
@@ -136,6 +88,7 @@ export const warmSteps: WarmSteps = {
       ],
       boundMs,
     );
+    await makeColdState(context.insidePid());
     await writeConfiguration(context.insidePid(), fileserver, context.node.cluster);
     const binds = ["exports", "nfs.conf", "hosts"].map((name): HolderCommand => [
       mount,
@@ -152,6 +105,10 @@ export const warmSteps: WarmSteps = {
 
   "start-rpcbind": async (_, context, boundMs) => {
     await runInside(context.holder(), [[toolPath("rpcbind"), "-w"]], boundMs);
+  },
+
+  "start-statd": async (_, context, boundMs) => {
+    await runInside(context.holder(), [[toolPath("rpc.statd"), "-L", "-P", NSM_PATH]], boundMs);
   },
 
   "start-mountd": async (_, context, boundMs) => {

@@ -1,0 +1,71 @@
+/** Starts holders (linux/holder.ts) in scopes of their own, so that they and what they start outlive the agent. */
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { Fault } from "../base/fault.ts";
+import { HOLDER_FILES, HOLDER_SCRIPT } from "../linux/holder.ts";
+import { waitFor, type Clock } from "../system/clock.ts";
+import { startDaemon } from "../system/processes.ts";
+import { toolPath } from "../system/tools.ts";
+import { holderPid, readOptional, scopeProcesses } from "./inside.ts";
+import { holderFolder, HOST_HOLDER, PLACES, scopeUnit } from "./places.ts";
+
+const LOOK_INTERVAL_MS = 20;
+
+/** The holder of a fileserver: in new namespaces, or in those that a dead holder left behind while its daemons live on. */
+export async function startFileserverHolder(clock: Clock, fileserver: string, boundMs: number): Promise<number> {
+  const inside = (await scopeProcesses(fileserver))[0];
+  const enter =
+    inside === undefined
+      ? [toolPath("unshare"), "--net", "--mount", "--uts", "--propagation", "private"]
+      : [toolPath("nsenter"), "--target", String(inside.pid), "--net", "--mount", "--uts"];
+  return startHolder(clock, fileserver, enter, boundMs);
+}
+
+/** The node's own holder, in the namespaces of everybody. */
+export async function startHostHolder(clock: Clock, boundMs: number): Promise<number> {
+  return startHolder(clock, HOST_HOLDER, [], boundMs);
+}
+
+async function startHolder(clock: Clock, name: string, enter: readonly string[], boundMs: number): Promise<number> {
+  const folder = holderFolder(name);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await writeFile(PLACES.holderScript, HOLDER_SCRIPT, { mode: 0o700 });
+  const scope = await scopeProcesses(name);
+  const living = await holderPid(name, scope);
+  if (living !== undefined) return living;
+  await rm(`${folder}/${HOLDER_FILES.pid}`, { force: true });
+  // A scope that still has processes keeps its name; the new holder is moved into it by its own hand (below).
+  const unit = scope.length === 0 ? scopeUnit(name) : `holdfast-${name}-again-${Math.round(clock.wallMs())}.scope`;
+  await startDaemon({
+    program: toolPath("systemd-run"),
+    args: [
+      "--scope",
+      "--collect",
+      "--quiet",
+      "--slice=holdfast.slice",
+      `--unit=${unit}`,
+      ...enter,
+      toolPath("sh"),
+      PLACES.holderScript,
+      folder,
+    ],
+    logFile: `${folder}/holder.log`,
+  });
+  const bound = { what: "the holder", timeoutMs: boundMs, intervalMs: LOOK_INTERVAL_MS };
+  const pid = await waitFor(clock, bound, async () => {
+    const written = await readOptional(`${folder}/${HOLDER_FILES.pid}`);
+    if (written === undefined || written.trim() === "") return undefined;
+    if (scope.length > 0) await joinScope(name, Number(written));
+    return holderPid(name, await scopeProcesses(name));
+  });
+  if (pid !== undefined) return pid;
+  const said = (await readOptional(`${folder}/holder.log`))?.trim();
+  throw new Fault({
+    code: "holder-not-started",
+    what: `the namespaces of ${name} could not be made: ${said === undefined || said === "" ? "no word from systemd-run" : said}`,
+  });
+}
+
+/** Into the scope of the daemons that are still there: one scope per fileserver is what everything else looks at. */
+async function joinScope(name: string, pid: number): Promise<void> {
+  await writeFile(`${PLACES.cgroups}/${scopeUnit(name)}/cgroup.procs`, String(pid));
+}
