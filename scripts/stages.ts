@@ -103,7 +103,8 @@ const STATIC_STAGES: readonly Stage[] = [
   { name: "format", command: ["oxfmt", "--check", "src", "tests", "scripts"], timeoutMs: MINUTE_MS, counts: "one" },
   {
     name: "lint",
-    command: ["oxlint", "--type-aware", "--deny-warnings", "src", "tests", "scripts"],
+    // One line per finding, and no colour (with CI set the default has it).
+    command: ["oxlint", "--type-aware", "--deny-warnings", "--format=unix", "src", "tests", "scripts"],
     timeoutMs: 3 * MINUTE_MS,
     counts: "one",
   },
