@@ -5,6 +5,7 @@ import { z } from "zod";
 import { Fault, faultDocument, toFault, type FaultKind } from "../base/fault.ts";
 import { reservationKey } from "../model/derive.ts";
 import type { Spec } from "../model/spec.ts";
+import { asPrinted } from "../scsi/reservation.ts";
 import type { AgentStatus, ErrorAnswer, RunAnswer } from "../wire/agent.ts";
 import { RunFault, type FileserverControl } from "./fileserver.ts";
 
@@ -84,5 +85,5 @@ function keyOfFenced(parts: ApiParts, name: string): string {
       remedy: `nodes: ${nodes.map((node) => node.name).join(", ")}`,
     });
   }
-  return reservationKey(parts.spec.cluster.name, name);
+  return asPrinted(reservationKey(parts.spec.cluster.name, name));
 }

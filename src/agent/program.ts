@@ -5,6 +5,7 @@ import { explain, Fault, messageOf } from "../base/fault.ts";
 import { reservationKey, specHash } from "../model/derive.ts";
 import { loadSpec } from "../model/load.ts";
 import type { Spec } from "../model/spec.ts";
+import { asPrinted } from "../scsi/reservation.ts";
 import { systemClock } from "../system/clock.ts";
 import { runChecked, type Commands } from "../system/commands.ts";
 import { serveApi } from "./api.ts";
@@ -84,13 +85,14 @@ function makeNode(spec: Spec, name: string, parts: Pick<Node, "commands" | "time
       remedy: "correct cluster.nodes, or give the name with --node",
     });
   }
-  const keys = new Map(nodes.map((node) => [reservationKey(cluster, node.name), node.name as string]));
+  const keyOf = (node: string): string => asPrinted(reservationKey(cluster, node));
+  const keys = new Map(nodes.map((node) => [keyOf(node.name), node.name as string]));
   return {
     name,
     cluster,
     ...parts,
     clock: systemClock,
-    reservationKey: reservationKey(cluster, name),
+    reservationKey: keyOf(name),
     nodeOfKey: (key) => keys.get(key),
   };
 }

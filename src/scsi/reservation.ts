@@ -13,6 +13,11 @@ const TIMEOUT_MS = 4_000;
 /** 64-bit key as sg_persist prints it: "0x" and hexadecimal digits without leading zeros. */
 export type ReservationKey = string;
 
+/** A key as `sg_persist` will print it, from hexadecimal digits in any form: keys are compared as texts. */
+export function asPrinted(digits: string): ReservationKey {
+  return `0x${BigInt(`0x${digits.replace(/^0x/, "")}`).toString(16)}`;
+}
+
 export interface ReservationState {
   readonly keys: readonly ReservationKey[];
   readonly holder?: ReservationKey;
