@@ -44,6 +44,8 @@ export const LAB_UP: CliCommand = {
       `lab ${name} is up: ${report.machines.map((machine) => machine.name).join(", ")} (${report.state.accelerator}, ${(report.durationMs / 1000).toFixed(1)} s)`,
     );
     io.say(`try: holdfast lab ssh n1    or: ssh -F ${paths.sshConfig} n1`);
+    if (report.state.cluster === "holdfast")
+      io.say(`      holdfast status -f ${paths.spec}    and: holdfast move home n1 -f ${paths.spec}`);
     io.document({
       name,
       folder: paths.folder,

@@ -11,6 +11,9 @@ import type { LabState } from "./state.ts";
 import type { LabWorld } from "./world.ts";
 
 const AGENT_UNIT = "holdfast-agent.service";
+const AGENT_SOCKET = "/run/holdfast/agent.sock";
+/** Half a second apart; Node.js alone takes some seconds to start under emulation. */
+const ANSWER_TRIES_MAX = 120;
 const PREPARE_TIMEOUT_MS = 180_000;
 const INSTALL_TIMEOUT_MS = 120_000;
 /** How many times slower than a real machine an emulated one is allowed to be: it multiplies the agent's bounds. */
@@ -81,13 +84,15 @@ async function installAgent(
     "chmod 600 /etc/holdfast/agent.env",
     `if [ $changed = yes ]; then systemctl daemon-reload; systemctl enable -q ${AGENT_UNIT}; fi`,
     `if [ $changed = yes ] || [ ${restart ? "yes" : "no"} = yes ]; then systemctl restart ${AGENT_UNIT}; else systemctl start ${AGENT_UNIT}; fi`,
+    `tries=0; until socat -u OPEN:/dev/null UNIX-CONNECT:${AGENT_SOCKET} 2>/dev/null; do`,
+    `tries=$((tries + 1)); if [ $tries -ge ${ANSWER_TRIES_MAX} ]; then echo "no answer on ${AGENT_SOCKET}" >&2; exit 1; fi; sleep 0.5; done`,
   ];
   const result = await sshExec(world.commands, paths.sshConfig, node, ["sh", "-s"], {
     input: `${script.join("\n")}\n`,
     timeoutMs: INSTALL_TIMEOUT_MS,
   });
   if (result.status === 0) {
-    world.progress(`${node}: ${AGENT_UNIT} runs`);
+    world.progress(`${node}: its agent answers`);
     return;
   }
   throw new Fault({

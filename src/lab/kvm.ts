@@ -8,7 +8,7 @@ import type { Image } from "./image.ts";
 import type { Accelerator } from "./qemu.ts";
 
 /** A real KVM boots the lab's kernel to its initramfs in about a second. */
-const PROBE_TIMEOUT_MS = 10_000;
+const PROBE_TIMEOUT_MS = 8000;
 /** What the initramfs says when it sees lab.probe on its command line (recipe-files.ts). */
 const PROBE_ANSWER = "lab: guest booted";
 
@@ -22,7 +22,7 @@ export async function probeAccelerator(
   } catch {
     return { accelerator: "tcg", why: "/dev/kvm is missing or not open to this user" };
   }
-  const key = `${release()} ${(await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim()} ${image.id}`;
+  const key = `${release()} ${(await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim()}`;
   const cacheFile = join(cacheFolder, "kvm-probe.json");
   const cached = await readCache(cacheFile);
   const boots = cached?.key === key ? cached.boots : await guestBoots(commands, image);
