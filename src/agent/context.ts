@@ -4,6 +4,7 @@ import type { Clock } from "../system/clock.ts";
 import { Fault } from "../base/fault.ts";
 import type { Observed } from "../base/observed.ts";
 import type { Handover } from "../failover/grace.ts";
+import type { Connection } from "../linux/proc-net-tcp.ts";
 import type { VolumeGroup } from "../lvm/volume-group.ts";
 import type { FileserverSpec } from "../model/spec.ts";
 import type { HolderClient } from "./holder-client.ts";
@@ -40,7 +41,7 @@ export interface StepContext {
   /** The network was asked for the addresses moments ago (`prepare`), and only the fileserver itself answered. */
   readonly addressesProbed: boolean;
   /** What steps find out for later ones. */
-  readonly found: { handover: Observed<Handover | undefined> };
+  readonly found: { handover: Observed<Handover | undefined>; connections: readonly Connection[] };
   /** Set by an operator's word that a node is down: its reservation may be taken. */
   readonly fencedKey?: string;
 }

@@ -114,7 +114,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
       volumeFacts: looked.facts,
       systemId: looked.systemId,
       addressesProbed: looked.addressesProbed,
-      found: { handover: unknown("not read yet") },
+      found: { handover: unknown("not read yet"), connections: [] },
       ...(fencedKey === undefined ? {} : { fencedKey }),
     };
   }

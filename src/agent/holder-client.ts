@@ -1,6 +1,5 @@
 /** The agent's end of a holder (linux/holder.ts): sends commands into a fileserver's namespaces and hears how they ended. */
-import { constants, openSync } from "node:fs";
-import { open, readFile, rm, writeFile } from "node:fs/promises";
+import { closeSync, constants, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { randomBytes } from "node:crypto";
 import { Fault } from "../base/fault.ts";
@@ -49,19 +48,19 @@ export function openHolder(folder: string): HolderClient {
   answers.on("error", () => undefined);
   answers.unref();
 
+  // The folder is a tmpfs: its files are written and read at once, without the detour through libuv's threads.
   async function run(commands: readonly HolderCommand[], timeoutMs: number): Promise<HolderResult> {
     const id = `${prefix}-${count++}`;
-    await writeFile(`${folder}/${requestFile(id)}`, encodeRequest(commands), { mode: 0o600 });
+    writeFileSync(`${folder}/${requestFile(id)}`, encodeRequest(commands), { mode: 0o600 });
     try {
       const status = await answerTo(id, commands, timeoutMs);
-      const [stdout, stderr] = await Promise.all(
-        [outputFile(id), errorsFile(id)].map((name) => readFile(`${folder}/${name}`, "utf8")),
+      const [stdout, stderr] = [outputFile(id), errorsFile(id)].map((name) =>
+        readFileSync(`${folder}/${name}`, "utf8"),
       );
       return { status, stdout: stdout ?? "", stderr: stderr ?? "" };
     } finally {
-      await Promise.all(
-        [requestFile(id), outputFile(id), errorsFile(id)].map((name) => rm(`${folder}/${name}`, { force: true })),
-      );
+      for (const name of [requestFile(id), outputFile(id), errorsFile(id)])
+        rmSync(`${folder}/${name}`, { force: true });
     }
   }
 
@@ -81,20 +80,22 @@ export function openHolder(folder: string): HolderClient {
         end();
         resolve(status);
       });
-      send(id).catch((error: unknown) => {
+      try {
+        send(id);
+      } catch (error) {
         end();
         reject(new Fault({ code: "holder-gone", what: `no holder listens in ${folder}`, cause: error }));
-      });
+      }
     });
   }
 
-  async function send(id: string): Promise<void> {
+  function send(id: string): void {
     // Without a reader this open fails (ENXIO): a dead holder is noticed, not waited for.
-    const commandsFile = await open(`${folder}/${HOLDER_FILES.commands}`, constants.O_WRONLY | constants.O_NONBLOCK);
+    const commandsFile = openSync(`${folder}/${HOLDER_FILES.commands}`, constants.O_WRONLY | constants.O_NONBLOCK);
     try {
-      await commandsFile.write(`${id}\n`);
+      writeSync(commandsFile, `${id}\n`);
     } finally {
-      await commandsFile.close();
+      closeSync(commandsFile);
     }
   }
 

@@ -17,6 +17,7 @@ export interface StepArgs {
   "probe-address": FileserverArgs;
   "reserve-luns": VolumeArgs;
   "activate-volume": VolumeArgs;
+  "claim-volume-group": VolumeArgs;
   "mount-volume": VolumeArgs;
   "prepare-state": FileserverArgs;
   "forget-handover": FileserverArgs;
@@ -81,6 +82,7 @@ export const STEP_BOUNDS_MS: Readonly<Record<StepKind, number>> = {
   "probe-address": 3_000,
   "reserve-luns": 5_000,
   "activate-volume": 10_000,
+  "claim-volume-group": 10_000,
   // Log replay after a crash: bounded by the size of the log, seconds on slow disks.
   "mount-volume": 60_000,
   "prepare-state": 5_000,

@@ -4,6 +4,7 @@ import { defined } from "../base/assert.ts";
 import { checkGraph, fileserverStep, volumeStep, volumeStepId, type Step, type StepGraph } from "./step.ts";
 
 export function takeoverGraph(fileserver: FileserverSpec): StepGraph {
+  const claimed = fileserver.volumes.map((volume) => volumeStepId("claim-volume-group", volume));
   const mounted = fileserver.volumes.map((volume) => volumeStepId("mount-volume", volume));
   const recoversV3 = fileserver.protocols.includes("v3");
   const listening = ["start-nfsd", ...(recoversV3 ? ["end-lockd-grace"] : [])];
@@ -23,7 +24,7 @@ export function takeoverGraph(fileserver: FileserverSpec): StepGraph {
     ...(recoversV3 ? [fileserverStep("end-lockd-grace", fileserver, ["start-nfsd"])] : []),
     // Open only when every port listens: one refused connection costs a client 3 to 24 s
     // (xprt_reconnect_backoff, net/sunrpc/xprtsock.c).
-    fileserverStep("open-address", fileserver, ["probe-address", "forget-handover", ...listening]),
+    fileserverStep("open-address", fileserver, ["probe-address", "forget-handover", ...claimed, ...listening]),
     fileserverStep("tickle-connections", fileserver, ["open-address"]),
     ...(recoversV3 ? [fileserverStep("notify-clients", fileserver, ["open-address"])] : []),
   ]);
@@ -35,6 +36,8 @@ function volumeSteps(fileserver: FileserverSpec, volume: VolumeSpec): readonly S
     volumeStep("reserve-luns", fileserver, volume),
     volumeStep("activate-volume", fileserver, volume, [volumeStepId("reserve-luns", volume)]),
     volumeStep("mount-volume", fileserver, volume, [volumeStepId("activate-volume", volume)]),
+    // The owner's name on the group: written beside the mount, because it is a label and the reservation is the lock.
+    volumeStep("claim-volume-group", fileserver, volume, [volumeStepId("activate-volume", volume)]),
   ];
 }
 

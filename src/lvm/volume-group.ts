@@ -34,17 +34,33 @@ export const reportLogicalVolumes = (vg: string): Command => ({
   timeoutMs: TIMEOUT_MS,
 });
 
-/** `from` may be foreign: it is named as an extra system ID for this one command (lvmsystemid(7), "Overriding"). */
-export const claim = (vg: string, from: string, to: string, disks: readonly string[]): Command => ({
+/** A group that still carries another machine's system ID is accepted for one command (lvmsystemid(7), "Overriding"). */
+const accepting = (systemId: string): readonly string[] => ["--config", `local/extra_system_ids=["${systemId}"]`];
+
+/**
+ * Writes the new owner into the group's metadata while its volume is active here. LVM refuses that as long as it sees
+ * active volumes, so it is told not to look (lvm(8), --driverloaded n): that nobody else has the volume active is
+ * known from the reservation, which LVM knows nothing of.
+ */
+export const claim = (group: VolumeGroup, systemId: string): Command => ({
   tool: "vgchange",
-  args: [...onlyDisks(disks), "--yes", "--config", `local/extra_system_ids=["${from}"]`, "--systemid", to, vg],
+  args: [
+    ...["--driverloaded", "n", "--yes"],
+    ...onlyDisks(group.disks),
+    ...accepting(group.systemId),
+    ...["--systemid", systemId, group.name],
+  ],
   timeoutMs: TIMEOUT_MS,
 });
 
 /** Without waiting for udev: the kernel's own device node (/dev/dm-N) is there when the command ends. */
-export const activate = (vg: string, lv: string, disks: readonly string[]): Command => ({
+export const activate = (group: VolumeGroup, lv: string, systemId: string): Command => ({
   tool: "lvchange",
-  args: [...onlyDisks(disks), "--noudevsync", "--activate", "y", `${vg}/${lv}`],
+  args: [
+    ...onlyDisks(group.disks),
+    ...(group.systemId === systemId ? [] : accepting(group.systemId)),
+    ...["--noudevsync", "--activate", "y", `${group.name}/${lv}`],
+  ],
   timeoutMs: TIMEOUT_MS,
 });
 export const deactivate = (vg: string, lv: string, disks: readonly string[]): Command => ({
@@ -110,7 +126,8 @@ export function mapperName(vg: string, lv: string): string {
   return `${vg.replaceAll("-", "--")}-${lv.replaceAll("-", "--")}`;
 }
 
-export async function activateExclusively(
+/** Activates a volume whose disks this machine has reserved. The group's label may still be the other machine's: see `claim`. */
+export async function activateVolume(
   commands: Commands,
   group: VolumeGroup,
   lv: string,
@@ -123,8 +140,7 @@ export async function activateExclusively(
       remedy: `it has: ${group.logicalVolumes.map(({ name }) => name).join(", ") || "none"}`,
     });
   }
-  if (group.systemId !== systemId) await runChecked(commands, claim(group.name, group.systemId, systemId, group.disks));
-  await runChecked(commands, activate(group.name, lv, group.disks));
+  await runChecked(commands, activate(group, lv, systemId));
 }
 
 /** What a volume is made of when it is one device-mapper device and nothing below it. */

@@ -4,12 +4,13 @@ import { Fault, messageOf } from "../../base/fault.ts";
 import { ruleLockdGrace } from "../../failover/grace.ts";
 import { standbyDaemons } from "../../failover/judge.ts";
 import type { HolderCommand } from "../../linux/holder.ts";
-import { activateExclusively, mapperName } from "../../lvm/volume-group.ts";
+import { activateVolume, claim, mapperName } from "../../lvm/volume-group.ts";
 import type { FileserverSpec, VolumeSpec } from "../../model/spec.ts";
 import { nfsdTimes } from "../../nfs/configuration.ts";
 import { tickleInput } from "../../nfs/tickle.ts";
 import { preemptReservation, readState, reservedByOther, takeReservation } from "../../scsi/reservation.ts";
 import { waitFor } from "../../system/clock.ts";
+import { runChecked } from "../../system/commands.ts";
 import { toolPath } from "../../system/tools.ts";
 import { unknownVolume, type StepContext, type VolumeFacts } from "../context.ts";
 import { runInside, saidBy, type HolderResult } from "../holder-client.ts";
@@ -34,6 +35,7 @@ type TakeoverSteps = Pick<
   | "probe-address"
   | "reserve-luns"
   | "activate-volume"
+  | "claim-volume-group"
   | "mount-volume"
   | "prepare-state"
   | "forget-handover"
@@ -44,6 +46,8 @@ type TakeoverSteps = Pick<
   | "tickle-connections"
   | "notify-clients"
 >;
+
+const TICKLE_INPUT = "/run/holdfast/tickle";
 
 export const takeoverSteps: TakeoverSteps = {
   "probe-address": async ({ fileserver }, context) => {
@@ -71,26 +75,31 @@ export const takeoverSteps: TakeoverSteps = {
   "activate-volume": async ({ fileserver, volume }, context) => {
     const { group } = factsOf(fileserver, volume, context);
     if (group === undefined || volume.device.kind !== "lv") return { outcome: "already" };
-    await activateExclusively(context.node.commands, group, volume.device.lv, context.systemId);
+    await activateVolume(context.node.commands, group, volume.device.lv, context.systemId);
+  },
+
+  "claim-volume-group": async ({ fileserver, volume }, context) => {
+    const { group } = factsOf(fileserver, volume, context);
+    if (group === undefined || group.systemId === context.systemId) return { outcome: "already" };
+    await runChecked(context.node.commands, claim(group, context.systemId));
   },
 
   "mount-volume": async ({ volume }, context, boundMs) => {
-    const path = volumePath(volume);
     const device = await deviceOf(volume);
-    const mounts = await mountsInside(context.insidePid());
-    if (!mounts.some((mount) => mount.path === path)) {
-      const result = await context.holder().run([[toolPath("mount"), "-t", volume.filesystem, device, path]], boundMs);
-      if (result.status !== 0) throw mountFault(volume, device, result);
-    }
+    const pid = context.insidePid();
+    const mounts = await mountsInside(pid);
+    const isMounted = (path: string): boolean =>
+      mounts.some((mount) => mount.path === path && mount.filesystem === volume.filesystem);
+    const mount = [toolPath("mount"), "--no-mtab", "--internal-only"];
+    const whole = [...mount, "-t", volume.filesystem, device, volumePath(volume)];
+    const bind = [...mount, "--bind", exportedPath(volume), volume.mountPath];
+    // In one go: the folder of the exports is missing only on a volume that was never served.
+    if (!isMounted(volumePath(volume))) {
+      const both = await context.holder().run([whole, bind], boundMs);
+      if (both.status !== 0 && !(await isMountedNow(pid, volume))) throw mountFault(volume, device, both);
+      if (both.status !== 0) await bindExported(volume, context, bind, boundMs);
+    } else if (!isMounted(volume.mountPath)) await bindExported(volume, context, bind, boundMs);
     if (volume.filesystem === "xfs") await failFastMetadata(device);
-    await mkdir(insidePath(context.insidePid(), exportedPath(volume)), { recursive: true });
-    if (!mounts.some((mount) => mount.path === volume.mountPath && mount.filesystem === volume.filesystem)) {
-      await runInside(
-        context.holder(),
-        [[toolPath("mount"), "--bind", exportedPath(volume), volume.mountPath]],
-        boundMs,
-      );
-    }
   },
 
   "prepare-state": async ({ fileserver }, context) => {
@@ -99,6 +108,9 @@ export const takeoverSteps: TakeoverSteps = {
     context.found.handover = await readHandover(folder);
     await prepareStateFolder(folder, context.node.name, context.node.clock.wallMs());
     await turnToVolume(pid, fileserver);
+    // Ready to be sent the moment the address is open.
+    context.found.connections = await readConnections(folder);
+    await writeFile(insidePath(pid, TICKLE_INPUT), tickleInput(context.found.connections));
   },
 
   "forget-handover": async ({ fileserver }, context) => {
@@ -183,12 +195,10 @@ export const takeoverSteps: TakeoverSteps = {
       throw new Fault({ code: "link-not-up", what: `the link of ${fileserver.name} did not come up` });
   },
 
-  "tickle-connections": async ({ fileserver }, context, boundMs) => {
-    const connections = await readConnections(stateFolder(context.insidePid(), fileserver));
+  "tickle-connections": async (_, context, boundMs) => {
+    const { connections } = context.found;
     if (connections.length === 0) return { outcome: "already", detail: "no connection was recorded" };
-    const input = "/run/holdfast/tickle";
-    await writeFile(insidePath(context.insidePid(), input), tickleInput(connections));
-    await runInside(context.holder(), [["with_input", input, toolPath("tickle_tcp"), "-n", "1"]], boundMs);
+    await runInside(context.holder(), [["with_input", TICKLE_INPUT, toolPath("tickle_tcp"), "-n", "1"]], boundMs);
     return { detail: `${connections.length} connections` };
   },
 
@@ -242,6 +252,22 @@ export async function deviceOf(volume: VolumeSpec): Promise<string> {
       what: `logical volume ${volume.device.vg}/${volume.device.lv} is not active`,
     });
   return device;
+}
+
+async function isMountedNow(pid: number, volume: VolumeSpec): Promise<boolean> {
+  return (await mountsInside(pid)).some(
+    (mount) => mount.path === volumePath(volume) && mount.filesystem === volume.filesystem,
+  );
+}
+
+async function bindExported(
+  volume: VolumeSpec,
+  context: StepContext,
+  bind: HolderCommand,
+  boundMs: number,
+): Promise<void> {
+  await mkdir(insidePath(context.insidePid(), exportedPath(volume)), { recursive: true });
+  await runInside(context.holder(), [bind], boundMs);
 }
 
 function mountFault(volume: VolumeSpec, device: string, result: HolderResult): Fault {
