@@ -13,10 +13,14 @@ const HOST_PACKAGES: readonly { readonly tool: Tool; readonly packageName: strin
   { tool: "ssh", packageName: "openssh-client" },
 ];
 
+/** A build without root works in a user namespace. */
+const PACKAGES_WITHOUT_ROOT: typeof HOST_PACKAGES = [{ tool: "newuidmap", packageName: "uidmap" }];
+
 const INSTALL_TIMEOUT_MS = 600_000;
 
 export function missingHostPackages(): readonly string[] {
-  return HOST_PACKAGES.filter(({ tool }) => !existsSync(toolPath(tool))).map(({ packageName }) => packageName);
+  const needed = process.getuid?.() === 0 ? HOST_PACKAGES : [...HOST_PACKAGES, ...PACKAGES_WITHOUT_ROOT];
+  return needed.filter(({ tool }) => !existsSync(toolPath(tool))).map(({ packageName }) => packageName);
 }
 
 /** Installs with apt, as root or through sudo without a password; Fault "host-packages-missing" where neither is possible. */

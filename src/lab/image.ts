@@ -38,8 +38,9 @@ export interface Image {
   readonly sshKey: string;
 }
 
-/** The initramfs's modules and their order, as the finish script chose them. */
-const BOOT_FOLDER = "boot";
+/** What the hooks bring out of the new root: kernel, busybox, init, and the initramfs's modules with their order. */
+const OUT_FOLDER = "out";
+const BOOT_FOLDER = "out/boot";
 const BUILD_TIMEOUT_MS = 900_000;
 const STEP_TIMEOUT_MS = 180_000;
 const ABANDONED_TIMEOUT_MS = 30_000;
@@ -95,7 +96,8 @@ async function buildImage(commands: Commands, recipe: Recipe, options: ImageOpti
     options.progress(`image ${recipe.suite}: ${what}: done, ${seconds(stepStartedMs)} s`);
   };
   const root = join(work, "root");
-  await mkdir(join(work, BOOT_FOLDER));
+  await mkdir(join(work, BOOT_FOLDER), { recursive: true });
+  if (!isRoot()) await openToBuilder(work);
   await step("files", () => layFiles(commands, recipe, options, work));
   await step("Debian packages", () => debootstrap(commands, recipe, work, root));
   await step("initramfs", () => writeInitramfs(work));
@@ -143,7 +145,7 @@ async function layFiles(commands: Commands, recipe: Recipe, options: ImageOption
 
 async function debootstrap(commands: Commands, recipe: Recipe, work: string, root: string): Promise<void> {
   const out = (path: string, name: string): string =>
-    `--customize-hook=cat "$1"${path} > ${quoteForShell(join(work, name))}`;
+    `--customize-hook=cat "$1"${path} > ${quoteForShell(join(work, OUT_FOLDER, name))}`;
   await runChecked(commands, {
     tool: "mmdebstrap",
     args: [
@@ -199,18 +201,20 @@ async function writeInitramfs(work: string): Promise<void> {
     ...folders,
     // The kernel opens /dev/console for init before anything is mounted.
     { kind: "character-device", path: "dev/console", major: 5, minor: 1 },
-    await file("bin/busybox", "busybox"),
-    await file("init", "init"),
+    await file("bin/busybox", join(OUT_FOLDER, "busybox")),
+    await file("init", join(OUT_FOLDER, "init")),
     ...(await Promise.all(modules.map((name) => file(`modules/${name}`, join(BOOT_FOLDER, name))))),
   ]);
   await writeFile(join(work, "initramfs"), archive);
-  for (const name of ["busybox", "init", "files.tar", BOOT_FOLDER]) await rm(join(work, name), { recursive: true });
+  await copyFile(join(work, OUT_FOLDER, "vmlinuz"), join(work, "vmlinuz"));
+  await rm(join(work, "files.tar"));
 }
 
 async function writeDisk(commands: Commands, recipe: Recipe, work: string, root: string): Promise<void> {
-  const raw = join(work, "root.img");
+  const raw = join(work, OUT_FOLDER, "root.img");
   await writeFile(raw, "");
   await truncate(raw, recipe.diskSizeBytes);
+  if (!isRoot()) await chmod(raw, 0o666);
   await runChecked(
     commands,
     asBuilder({
@@ -237,13 +241,26 @@ async function writeDisk(commands: Commands, recipe: Recipe, work: string, root:
     args: ["convert", "-O", "qcow2", raw, join(work, "root.qcow2")],
     timeoutMs: STEP_TIMEOUT_MS,
   });
-  await rm(raw);
   await removeTree(commands, root);
+  await removeTree(commands, join(work, OUT_FOLDER));
+}
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
+}
+
+/**
+ * Without root, the builder is another user (subuid(5)): it may pass through the folder, whose name nobody can list, and
+ * write in one folder of it.
+ */
+async function openToBuilder(work: string): Promise<void> {
+  await chmod(work, 0o711);
+  for (const folder of [OUT_FOLDER, BOOT_FOLDER]) await chmod(join(work, folder), 0o777);
 }
 
 /** Without root, mmdebstrap works in a user namespace; what it made can only be read and removed from inside it. */
 function asBuilder(command: Command): Command {
-  if (process.getuid?.() === 0) return command;
+  if (isRoot()) return command;
   return { ...command, tool: "mmdebstrap", args: ["--unshare-helper", toolPath(command.tool), ...command.args] };
 }
 
@@ -293,7 +310,10 @@ async function removeTree(commands: Commands, folder: string): Promise<void> {
     await commands.run({ tool: "umount", args: [mountPoint], timeoutMs: STEP_TIMEOUT_MS });
   }
   if ((await mountPointsBelow(folder)).length > 0) return;
-  await commands.run(asBuilder({ tool: "rm", args: ["-rf", "--one-file-system", folder], timeoutMs: STEP_TIMEOUT_MS }));
+  const remove: Command = { tool: "rm", args: ["-rf", "--one-file-system", folder], timeoutMs: STEP_TIMEOUT_MS };
+  // Without root, what the builder owns goes first, and then what holds it.
+  if (!isRoot()) await commands.run(asBuilder(remove));
+  await commands.run(remove);
 }
 
 /** The fifth field (proc_pid_mountinfo(5)); in the order in which they were mounted. */

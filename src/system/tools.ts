@@ -2,6 +2,7 @@
 const TOOL_PATHS = {
   // Only tools in this table can be started; adding one is a reviewed change.
   ip: "/usr/sbin/ip",
+  newuidmap: "/usr/bin/newuidmap",
   nsenter: "/usr/bin/nsenter",
   "apt-get": "/usr/bin/apt-get",
   mke2fs: "/usr/sbin/mke2fs",
