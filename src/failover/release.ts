@@ -3,6 +3,7 @@ import type { FileserverSpec, VolumeSpec } from "../model/spec.ts";
 import { checkGraph, fileserverStep, volumeStep, volumeStepId, type Step, type StepGraph } from "./step.ts";
 
 export function releaseGraph(fileserver: FileserverSpec): StepGraph {
+  const deactivated = fileserver.volumes.map((volume) => volumeStepId("deactivate-volume", volume));
   return checkGraph([
     // While clients still work: what is written now need not be written while they wait.
     fileserverStep("sync-volumes", fileserver),
@@ -18,6 +19,9 @@ export function releaseGraph(fileserver: FileserverSpec): StepGraph {
     // They hold files of the volume open (nfsdcld its database) or could (mountd).
     fileserverStep("stop-daemons", fileserver, ["stop-nfsd"]),
     ...fileserver.volumes.flatMap((volume) => volumeSteps(fileserver, volume)),
+    // Last, and only when no volume is active any more: volumes of one group share their disks, and what is no longer
+    // reserved here cannot be written from here.
+    ...fileserver.volumes.map((volume) => volumeStep("release-luns", fileserver, volume, deactivated)),
   ]);
 }
 
@@ -25,7 +29,5 @@ function volumeSteps(fileserver: FileserverSpec, volume: VolumeSpec): readonly S
   return [
     volumeStep("unmount-volume", fileserver, volume, ["stop-daemons"]),
     volumeStep("deactivate-volume", fileserver, volume, [volumeStepId("unmount-volume", volume)]),
-    // Last: only what is no longer mounted may be given to others.
-    volumeStep("release-luns", fileserver, volume, [volumeStepId("deactivate-volume", volume)]),
   ];
 }

@@ -4,7 +4,9 @@ import { defined } from "../base/assert.ts";
 import { checkGraph, fileserverStep, volumeStep, volumeStepId, type Step, type StepGraph } from "./step.ts";
 
 export function takeoverGraph(fileserver: FileserverSpec): StepGraph {
-  const claimed = fileserver.volumes.map((volume) => volumeStepId("claim-volume-group", volume));
+  const claimed = fileserver.volumes
+    .filter((volume) => claimsGroup(fileserver, volume))
+    .map((volume) => volumeStepId("claim-volume-group", volume));
   const mounted = fileserver.volumes.map((volume) => volumeStepId("mount-volume", volume));
   const recoversV3 = fileserver.protocols.includes("v3");
   const listening = ["start-nfsd", ...(recoversV3 ? ["end-lockd-grace"] : [])];
@@ -37,8 +39,17 @@ function volumeSteps(fileserver: FileserverSpec, volume: VolumeSpec): readonly S
     volumeStep("activate-volume", fileserver, volume, [volumeStepId("reserve-luns", volume)]),
     volumeStep("mount-volume", fileserver, volume, [volumeStepId("activate-volume", volume)]),
     // The owner's name on the group: written beside the mount, because it is a label and the reservation is the lock.
-    volumeStep("claim-volume-group", fileserver, volume, [volumeStepId("activate-volume", volume)]),
+    ...(claimsGroup(fileserver, volume)
+      ? [volumeStep("claim-volume-group", fileserver, volume, [volumeStepId("activate-volume", volume)])]
+      : []),
   ];
+}
+
+/** One volume of each group: LVM refuses to write the name that is there already (_vgchange_system_id, tools/vgchange.c). */
+function claimsGroup(fileserver: FileserverSpec, volume: VolumeSpec): boolean {
+  const groupOf = ({ device }: VolumeSpec): string | undefined => (device.kind === "lv" ? device.vg : undefined);
+  const group = groupOf(volume);
+  return group !== undefined && fileserver.volumes.find((other) => groupOf(other) === group) === volume;
 }
 
 export function firstVolume(fileserver: FileserverSpec): VolumeSpec {

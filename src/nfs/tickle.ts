@@ -12,18 +12,17 @@ export function connectionsOf(connections: readonly Connection[], ports: readonl
   );
 }
 
-/** Standard input of tickle_tcp: "source:port destination:port", one per line. */
+/**
+ * Standard input of tickle_tcp: "source:port destination:port", one per line. The port follows the last colon and an
+ * IPv6 address has no brackets: with them it ends at that line (parse_ip_port, tools/tickle_tcp.c of resource-agents).
+ */
 export function tickleInput(connections: readonly Connection[]): string {
   return connections
     .map(
-      (connection) =>
-        `${endpoint(connection.localAddress, connection.localPort)} ${endpoint(connection.remoteAddress, connection.remotePort)}\n`,
+      ({ localAddress, localPort, remoteAddress, remotePort }) =>
+        `${localAddress}:${localPort} ${remoteAddress}:${remotePort}\n`,
     )
     .join("");
-}
-
-function endpoint(address: string, port: number): string {
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 function isLoopback(address: string): boolean {
