@@ -109,17 +109,17 @@ export const STEP_BOUNDS_MS: Readonly<Record<StepKind, number>> = {
 };
 
 /** One step for the whole fileserver. */
-export function fileserverStep<K extends FileserverStepKind>(
-  kind: K,
+export function fileserverStep(
+  kind: FileserverStepKind,
   fileserver: FileserverSpec,
   after: readonly string[] = [],
 ): Step {
-  return { id: kind, kind, args: { fileserver }, after, boundMs: STEP_BOUNDS_MS[kind] } as Step;
+  return { id: kind, kind, args: { fileserver }, after, boundMs: STEP_BOUNDS_MS[kind] };
 }
 
 /** The same step once per volume. */
-export function volumeStep<K extends VolumeStepKind>(
-  kind: K,
+export function volumeStep(
+  kind: VolumeStepKind,
   fileserver: FileserverSpec,
   volume: VolumeSpec,
   after: readonly string[] = [],
@@ -130,7 +130,7 @@ export function volumeStep<K extends VolumeStepKind>(
     args: { fileserver, volume },
     after,
     boundMs: STEP_BOUNDS_MS[kind],
-  } as Step;
+  };
 }
 
 export type FileserverStepKind = { [K in StepKind]: StepArgs[K] extends VolumeArgs ? never : K }[StepKind];

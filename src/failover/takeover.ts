@@ -4,9 +4,7 @@ import { defined } from "../base/assert.ts";
 import { checkGraph, fileserverStep, volumeStep, volumeStepId, type Step, type StepGraph } from "./step.ts";
 
 export function takeoverGraph(fileserver: FileserverSpec): StepGraph {
-  const claimed = fileserver.volumes
-    .filter((volume) => claimsGroup(fileserver, volume))
-    .map((volume) => volumeStepId("claim-volume-group", volume));
+  const claimed = fileserver.volumes.flatMap((volume) => claimStep(fileserver, volume)).map((step) => step.id);
   const mounted = fileserver.volumes.map((volume) => volumeStepId("mount-volume", volume));
   const recoversV3 = fileserver.protocols.includes("v3");
   const listening = ["start-nfsd", ...(recoversV3 ? ["end-lockd-grace"] : [])];
@@ -39,17 +37,23 @@ function volumeSteps(fileserver: FileserverSpec, volume: VolumeSpec): readonly S
     volumeStep("activate-volume", fileserver, volume, [volumeStepId("reserve-luns", volume)]),
     volumeStep("mount-volume", fileserver, volume, [volumeStepId("activate-volume", volume)]),
     // The owner's name on the group: written beside the mount, because it is a label and the reservation is the lock.
-    ...(claimsGroup(fileserver, volume)
-      ? [volumeStep("claim-volume-group", fileserver, volume, [volumeStepId("activate-volume", volume)])]
-      : []),
+    // The group is activated under the name that it still has, so every volume of it comes first.
+    ...claimStep(fileserver, volume),
   ];
 }
 
-/** One volume of each group: LVM refuses to write the name that is there already (_vgchange_system_id, tools/vgchange.c). */
-function claimsGroup(fileserver: FileserverSpec, volume: VolumeSpec): boolean {
-  const groupOf = ({ device }: VolumeSpec): string | undefined => (device.kind === "lv" ? device.vg : undefined);
-  const group = groupOf(volume);
-  return group !== undefined && fileserver.volumes.find((other) => groupOf(other) === group) === volume;
+/** One per group, at its last volume: LVM refuses to write the name that is there already (_vgchange_system_id, tools/vgchange.c). */
+function claimStep(fileserver: FileserverSpec, volume: VolumeSpec): readonly Step[] {
+  const group = volumesOfGroup(fileserver, volume);
+  if (group.at(-1) !== volume) return [];
+  const activated = group.map((one) => volumeStepId("activate-volume", one));
+  return [volumeStep("claim-volume-group", fileserver, volume, activated)];
+}
+
+/** Empty for a plain disk. */
+function volumesOfGroup(fileserver: FileserverSpec, { device }: VolumeSpec): readonly VolumeSpec[] {
+  if (device.kind !== "lv") return [];
+  return fileserver.volumes.filter((other) => other.device.kind === "lv" && other.device.vg === device.vg);
 }
 
 export function firstVolume(fileserver: FileserverSpec): VolumeSpec {

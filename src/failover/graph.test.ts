@@ -1,0 +1,270 @@
+/** The order of a takeover and of a release, for every fileserver that a spec can describe. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { matchesGolden } from "../../tests/golden.ts";
+import { SAMPLE_SPEC, sampleWith } from "../../tests/sample-spec.ts";
+import { AssertionError } from "../base/assert.ts";
+import { loadSpec } from "../model/load.ts";
+import type { FileserverSpec, VolumeSpec } from "../model/spec.ts";
+import { releaseGraph } from "./release.ts";
+import {
+  checkGraph,
+  fileserverStep,
+  readySteps,
+  STEP_BOUNDS_MS,
+  volumeStepId,
+  type Step,
+  type StepGraph,
+  type StepKind,
+} from "./step.ts";
+import { firstVolume, takeoverGraph } from "./takeover.ts";
+import { coldGraph, warmGraph } from "./warm.ts";
+
+function firstOf(text: string): FileserverSpec {
+  const [first] = loadSpec(text, "sample").fileservers;
+  assert.ok(first !== undefined);
+  return first;
+}
+
+const SAMPLE = firstOf(SAMPLE_SPEC);
+
+/** Two volumes of one group and one plain disk. */
+const LARGE = firstOf(
+  sampleWith([
+    "      - { name: data, device: home/data, filesystem: xfs }\n",
+    `      - { name: data, device: home/data, filesystem: xfs }
+      - { name: more, device: home/more, filesystem: ext4 }
+      - { name: raw, device: /dev/disk/by-id/scsi-1, filesystem: xfs }
+`,
+  ]),
+);
+
+const volumes: fc.Arbitrary<VolumeSpec> = fc
+  .record({
+    group: fc.constantFrom("g1", "g2", undefined),
+    lv: fc.constantFrom("a", "b", "c"),
+    filesystem: fc.constantFrom("xfs" as const, "ext4" as const),
+  })
+  .map(
+    ({ group, lv, filesystem }) =>
+      ({
+        name: `${group ?? "disk"}-${lv}`,
+        device: group === undefined ? { kind: "disk", path: `/dev/${lv}` } : { kind: "lv", vg: group, lv },
+        filesystem,
+        mountPath: `/export/${group ?? "disk"}-${lv}`,
+      }) as VolumeSpec,
+  );
+
+const fileservers: fc.Arbitrary<FileserverSpec> = fc
+  .record({
+    volumes: fc.uniqueArray(volumes, { minLength: 1, maxLength: 6, selector: (volume) => volume.name }),
+    protocols: fc.constantFrom<readonly ("v3" | "v4")[]>(["v3"], ["v4"], ["v3", "v4"]),
+  })
+  .map((parts) => ({ ...SAMPLE, ...parts }));
+
+/** Everything that must have ended well before the step begins. */
+function before(graph: StepGraph, id: string): ReadonlySet<string> {
+  const found = new Set<string>();
+  const open = [id];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const step = graph.find((one) => one.id === next);
+    assert.ok(step !== undefined, `${next} is in the graph`);
+    for (const earlier of step.after) {
+      if (found.has(earlier)) continue;
+      found.add(earlier);
+      open.push(earlier);
+    }
+  }
+  return found;
+}
+
+function idsOf(graph: StepGraph, ...kinds: readonly StepKind[]): readonly string[] {
+  return graph.filter((step) => kinds.includes(step.kind)).map((step) => step.id);
+}
+
+/** Every step of `later` waits for every step of `earlier`, directly or not. */
+function assertOrder(graph: StepGraph, earlier: readonly string[], later: readonly string[]): void {
+  for (const late of later) {
+    const waitedFor = before(graph, late);
+    for (const early of earlier) assert.ok(waitedFor.has(early), `${late} must wait for ${early}`);
+  }
+}
+
+function readable(graph: StepGraph): string {
+  const width = Math.max(...graph.map((step) => step.id.length));
+  return graph
+    .map((step) => (step.after.length === 0 ? step.id : `${step.id.padEnd(width)}  after: ${step.after.join(", ")}`))
+    .join("\n");
+}
+
+/** Runs to the end in some order that the graph allows, chosen by the numbers; true when all steps ran. */
+function runsToTheEnd(graph: StepGraph, choices: readonly number[]): boolean {
+  const begun = new Set<string>();
+  const running: Step[] = [];
+  const ended = new Set<string>();
+  for (let turn = 0; turn < graph.length; turn += 1) {
+    for (const step of readySteps(graph, begun, ended)) {
+      begun.add(step.id);
+      running.push(step);
+    }
+    if (running.length === 0) return false;
+    const [done] = running.splice((choices[turn] ?? 0) % running.length, 1);
+    assert.ok(done !== undefined && done.after.every((id) => ended.has(id)), "began before its time");
+    ended.add(done.id);
+  }
+  return ended.size === graph.length;
+}
+
+describe("the takeover", () => {
+  test("of a sample, of one with several volumes, and without NFSv3", () => {
+    matchesGolden("failover/takeover.txt", readable(takeoverGraph(SAMPLE)));
+    matchesGolden("failover/takeover-large.txt", readable(takeoverGraph(LARGE)));
+    matchesGolden("failover/takeover-v4.txt", readable(takeoverGraph({ ...SAMPLE, protocols: ["v4"] })));
+  });
+
+  test("of any fileserver: reserved before activated before mounted; served only when all is mounted", () => {
+    fc.assert(
+      fc.property(fileservers, (fileserver) => {
+        const graph = takeoverGraph(fileserver);
+        for (const volume of fileserver.volumes) {
+          const id = (kind: Parameters<typeof volumeStepId>[0]): string => volumeStepId(kind, volume);
+          assertOrder(graph, [id("reserve-luns")], [id("activate-volume")]);
+          assertOrder(graph, [id("activate-volume")], [id("mount-volume")]);
+        }
+        assertOrder(graph, idsOf(graph, "reserve-luns"), ["start-nfsd", "open-address"]);
+        assertOrder(graph, idsOf(graph, "mount-volume"), ["start-nfsd"]);
+        assertOrder(graph, [volumeStepId("mount-volume", firstVolume(fileserver))], ["prepare-state"]);
+        assertOrder(graph, ["prepare-state", "start-nfsdcld"], ["start-nfsd"]);
+      }),
+    );
+  });
+
+  test("of any fileserver: nothing opens the address before every other step but the notices has ended", () => {
+    fc.assert(
+      fc.property(fileservers, (fileserver) => {
+        const graph = takeoverGraph(fileserver);
+        const notices = idsOf(graph, "tickle-connections", "notify-clients");
+        const others = graph.map((step) => step.id).filter((id) => id !== "open-address" && !notices.includes(id));
+        assertOrder(graph, others, ["open-address"]);
+        assertOrder(graph, ["open-address"], notices);
+      }),
+    );
+  });
+
+  test("of any fileserver: every group gets its label once, when all of it is reserved and active", () => {
+    fc.assert(
+      fc.property(fileservers, (fileserver) => {
+        const graph = takeoverGraph(fileserver);
+        const claims = graph.filter((step) => step.kind === "claim-volume-group");
+        const claimed = claims.map(({ args }) => (args.volume.device.kind === "lv" ? args.volume.device.vg : "none"));
+        const groups = fileserver.volumes.flatMap(({ device }) => (device.kind === "lv" ? [device.vg] : []));
+        assert.deepEqual(claimed.toSorted(), [...new Set(groups)].sort());
+        for (const { id, args } of claims) {
+          const group = fileserver.volumes.filter(
+            ({ device }) =>
+              device.kind === "lv" && args.volume.device.kind === "lv" && device.vg === args.volume.device.vg,
+          );
+          for (const volume of group)
+            assertOrder(graph, [volumeStepId("reserve-luns", volume), volumeStepId("activate-volume", volume)], [id]);
+        }
+      }),
+    );
+  });
+
+  test("without NFSv3 nothing is done for it", () => {
+    const kinds = takeoverGraph({ ...SAMPLE, protocols: ["v4"] }).map((step) => step.kind);
+    for (const kind of ["end-lockd-grace", "notify-clients"] as const) assert.ok(!kinds.includes(kind), kind);
+    assert.ok(!warmGraph({ ...SAMPLE, protocols: ["v4"] }).some((step) => step.kind === "start-statd"));
+    assert.ok(warmGraph(SAMPLE).some((step) => step.kind === "start-statd"));
+  });
+
+  test("a fileserver without a volume is a bug of its maker", () => {
+    assert.throws(() => takeoverGraph({ ...SAMPLE, volumes: [] }), AssertionError);
+  });
+});
+
+describe("the release", () => {
+  test("of a sample, and of one with several volumes", () => {
+    matchesGolden("failover/release.txt", readable(releaseGraph(SAMPLE)));
+    matchesGolden("failover/release-large.txt", readable(releaseGraph(LARGE)));
+  });
+
+  test("of any fileserver: silence before anything stops; what is to be remembered is written before it is gone", () => {
+    fc.assert(
+      fc.property(fileservers, (fileserver) => {
+        const graph = releaseGraph(fileserver);
+        assertOrder(graph, ["sync-volumes"], ["silence-address"]);
+        assertOrder(graph, ["silence-address"], ["record-connections", "hold-nsm-list", "kill-statd", "stop-nfsd"]);
+        assertOrder(graph, ["hold-nsm-list"], ["kill-statd"]);
+        assertOrder(graph, ["record-connections", "kill-statd"], ["stop-nfsd"]);
+        assertOrder(graph, ["stop-nfsd"], ["stop-daemons"]);
+        assertOrder(graph, ["stop-daemons"], idsOf(graph, "unmount-volume"));
+      }),
+    );
+  });
+
+  test("of any fileserver: no LUN is given back before every volume is unmounted and inactive, and nothing follows", () => {
+    fc.assert(
+      fc.property(fileservers, (fileserver) => {
+        const graph = releaseGraph(fileserver);
+        const last = idsOf(graph, "release-luns");
+        assert.equal(last.length, fileserver.volumes.length);
+        assertOrder(graph, idsOf(graph, "unmount-volume", "deactivate-volume"), last);
+        assert.ok(!graph.some((step) => step.after.some((id) => last.includes(id))), "release-luns is last");
+      }),
+    );
+  });
+});
+
+describe("every graph", () => {
+  test("the warm standby, and its end", () => {
+    matchesGolden("failover/warm.txt", readable(warmGraph(SAMPLE)));
+    matchesGolden("failover/cold.txt", readable(coldGraph(SAMPLE)));
+  });
+
+  test("runs to its end in any order that it allows, each step once and with a bound", () => {
+    const choices = fc.array(fc.nat(), { maxLength: 60 });
+    fc.assert(
+      fc.property(fileservers, choices, (fileserver, order) => {
+        for (const make of [takeoverGraph, releaseGraph, warmGraph, coldGraph]) {
+          const graph = make(fileserver);
+          assert.ok(runsToTheEnd(graph, order));
+          for (const step of graph) assert.equal(step.boundMs, STEP_BOUNDS_MS[step.kind]);
+        }
+      }),
+    );
+  });
+
+  test("between them every kind of step is used", () => {
+    const used = new Set(
+      [takeoverGraph, releaseGraph, warmGraph, coldGraph].flatMap((make) => make(LARGE)).map((step) => step.kind),
+    );
+    assert.deepEqual([...used].sort(), Object.keys(STEP_BOUNDS_MS).sort());
+  });
+
+  test("a cycle, an unknown dependency and a step twice are bugs", () => {
+    const sync = fileserverStep("sync-volumes", SAMPLE, ["silence-address"]);
+    const silence = fileserverStep("silence-address", SAMPLE, ["sync-volumes"]);
+    assert.throws(() => checkGraph([sync, silence]), /waits for silence-address/);
+    assert.throws(() => checkGraph([silence]), /does not stand before it/);
+    const alone = fileserverStep("sync-volumes", SAMPLE);
+    assert.throws(() => checkGraph([alone, alone]), /stands twice/);
+  });
+});
+
+describe("readySteps", () => {
+  test("what has begun is not ready again; what waits is ready when all it waits for has ended", () => {
+    const graph = releaseGraph(SAMPLE);
+    const ids = (begun: readonly string[], ended: readonly string[]): readonly string[] =>
+      readySteps(graph, new Set(begun), new Set(ended)).map((step) => step.id);
+    assert.deepEqual(ids([], []), ["sync-volumes"]);
+    assert.deepEqual(ids(["sync-volumes"], []), []);
+    assert.deepEqual(ids(["sync-volumes"], ["sync-volumes"]), ["silence-address"]);
+    const silent = ["sync-volumes", "silence-address"];
+    assert.deepEqual(ids(silent, silent), ["record-connections", "hold-nsm-list"]);
+    assert.deepEqual(ids([...silent, "hold-nsm-list", "record-connections"], [...silent, "hold-nsm-list"]), [
+      "kill-statd",
+    ]);
+  });
+});
