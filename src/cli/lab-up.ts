@@ -4,6 +4,7 @@ import { SUITES } from "../lab/recipe.ts";
 
 import type { CliCommand } from "./command.ts";
 import { LAB_NAME_OPTION, labNamed, labWorld, numberOption, wordOption } from "./lab-options.ts";
+import { serveLab } from "./lab-serve.ts";
 
 const CLUSTERS = ["none", "holdfast", "stock", "stock-tuned"] as const;
 
@@ -40,12 +41,12 @@ export const LAB_UP: CliCommand = {
       suite: wordOption(options, "suite", SUITES),
       cluster,
     });
+    const served = report.state.cluster === "holdfast" ? await serveLab(paths.spec, io) : [];
     io.say(
       `lab ${name} is up: ${report.machines.map((machine) => machine.name).join(", ")} (${report.state.accelerator}, ${(report.durationMs / 1000).toFixed(1)} s)`,
     );
     io.say(`try: holdfast lab ssh n1    or: ssh -F ${paths.sshConfig} n1`);
-    if (report.state.cluster === "holdfast")
-      io.say(`      holdfast status -f ${paths.spec}    and: holdfast move home n1 -f ${paths.spec}`);
+    if (report.state.cluster === "holdfast") io.say("     holdfast status    and: holdfast move home n2");
     io.document({
       name,
       folder: paths.folder,
@@ -55,6 +56,7 @@ export const LAB_UP: CliCommand = {
       cluster: report.state.cluster,
       machines: report.machines,
       deployed: report.deployed,
+      broughtIntoService: served,
       durationMs: report.durationMs,
     });
     return 0;
