@@ -6,13 +6,24 @@ import { Fault, faultDocument, toFault, type FaultKind } from "../base/fault.ts"
 import { reservationKey } from "../model/derive.ts";
 import type { Spec } from "../model/spec.ts";
 import { asPrinted } from "../scsi/reservation.ts";
-import type { AgentStatus, ErrorAnswer, RunAnswer } from "../wire/agent.ts";
+import type { AgentStatus, ErrorAnswer, PrepareAnswer, RunAnswer } from "../wire/agent.ts";
 import { RunFault, type FileserverControl } from "./fileserver.ts";
 
 const HTTP_STATUS: Readonly<Record<FaultKind, number>> = { failed: 500, invalid: 400, refused: 409 };
 const BODY_BYTES_MAX = 64 * 1024;
 
-const takeoverRequest = z.strictObject({ fencedNode: z.string().optional() }).nullish();
+const takeoverRequest = z
+  .strictObject({ fencedNode: z.string().optional(), handedOver: z.boolean().optional() })
+  .nullish();
+/** The characters that lvmsystemid(7) allows: it goes into an argument list. */
+const releaseRequest = z
+  .strictObject({
+    successorSystemId: z
+      .string()
+      .regex(/^[A-Za-z0-9_.+-]{1,128}$/)
+      .optional(),
+  })
+  .nullish();
 
 export interface ApiParts {
   readonly node: string;
@@ -61,17 +72,22 @@ function addRoutes(api: FastifyInstance, parts: ApiParts): void {
     fileservers: await Promise.all([...parts.controls.values()].map((one) => one.status())),
   }));
   api.get<Named>("/v1/fileservers/:name/history", (request) => Promise.resolve(control(request.params.name).history()));
-  api.post<Named>("/v1/fileservers/:name/prepare", async (request): Promise<object> => {
-    await control(request.params.name).prepare();
-    return { prepared: true };
+  api.post<Named>("/v1/fileservers/:name/prepare", async (request): Promise<PrepareAnswer> => {
+    return { systemId: await control(request.params.name).prepare() };
   });
   api.post<Named>("/v1/fileservers/:name/takeover", async (request): Promise<RunAnswer> => {
     const one = control(request.params.name);
-    const fenced = takeoverRequest.parse(request.body)?.fencedNode;
-    return { timeline: await one.takeover(fenced === undefined ? undefined : keyOfFenced(parts, fenced)) };
+    const asked = takeoverRequest.parse(request.body);
+    const fencedKey = asked?.fencedNode === undefined ? undefined : keyOfFenced(parts, asked.fencedNode);
+    return {
+      timeline: await one.takeover({
+        ...(fencedKey === undefined ? {} : { fencedKey }),
+        handedOver: asked?.handedOver ?? false,
+      }),
+    };
   });
   api.post<Named>("/v1/fileservers/:name/release", async (request): Promise<RunAnswer> => ({
-    timeline: await control(request.params.name).release(),
+    timeline: await control(request.params.name).release(releaseRequest.parse(request.body)?.successorSystemId),
   }));
 }
 

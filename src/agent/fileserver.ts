@@ -48,14 +48,33 @@ interface Looked {
   readonly atMs: number;
 }
 
+/** The groups' labels as the release left them. LVM looks for itself: were it not so, activation would be refused. */
+function labelledForUs(looked: Looked): Looked {
+  const facts = new Map(
+    [...looked.facts].map(([volume, { disks, group }]) => [
+      volume,
+      { disks, ...(group === undefined ? {} : { group: { ...group, systemId: looked.systemId } }) },
+    ]),
+  );
+  return { ...looked, facts };
+}
+
 const NOTHING_LOOKED_AT: Looked = { facts: new Map(), systemId: "", addressesProbed: false, atMs: 0 };
+
+export interface TakeoverCircumstances {
+  /** Reservation key of a node that an operator knows to be down. */
+  readonly fencedKey?: string;
+  /** The release before has labelled the volume groups for this node. */
+  readonly handedOver: boolean;
+}
 
 export interface FileserverControl {
   readonly spec: FileserverSpec;
   status(): Promise<FileserverStatus>;
-  prepare(): Promise<void>;
-  takeover(fencedNodeKey?: string): Promise<Timeline>;
-  release(): Promise<Timeline>;
+  /** Makes sure that this node can take over, before anybody waits; resolves with this node's LVM system ID. */
+  prepare(): Promise<string>;
+  takeover(circumstances?: TakeoverCircumstances): Promise<Timeline>;
+  release(successorSystemId?: string): Promise<Timeline>;
   /** Brings the warm standby up where nothing is here; leaves everything else as it is. */
   warm(): Promise<void>;
   history(): readonly Timeline[];
@@ -147,11 +166,13 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     return { facts, systemId, addressesProbed: false, atMs: node.clock.monotonicMs() };
   }
 
-  async function releaseNow(): Promise<{ readonly timeline: Timeline; readonly fault?: Fault }> {
+  async function releaseNow(
+    successorSystemId?: string,
+  ): Promise<{ readonly timeline: Timeline; readonly fault?: Fault }> {
     const looked = await lookAtDisks();
     await connectHolder();
     const startedAtMs = node.clock.wallMs();
-    const result = await run(releaseGraph(spec), context(looked));
+    const result = await run(releaseGraph(spec, successorSystemId), context(looked));
     // What was found before the release is not what the next takeover finds.
     prepared = undefined;
     return {
@@ -198,13 +219,13 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     return running ?? (await look()).judgement.state;
   }
 
-  async function releaseCompletely(): Promise<Timeline> {
-    const { timeline, fault } = await releaseNow();
+  async function releaseCompletely(successorSystemId?: string): Promise<Timeline> {
+    const { timeline, fault } = await releaseNow(successorSystemId);
     if (fault !== undefined) throw new RunFault(fault, timeline);
     return timeline;
   }
 
-  async function takeover(fencedKey?: string): Promise<Timeline> {
+  async function takeover({ fencedKey, handedOver }: TakeoverCircumstances = { handedOver: false }): Promise<Timeline> {
     const { effect } = stepMachine(await stateNow(), "takeover-asked");
     if (effect === "answer-done") return remember("takeover", node.clock.wallMs(), { steps: [], durationMs: 0 });
     const started = await exclusively("taking-over", async () => {
@@ -214,7 +235,8 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
         await runWarm();
       } else if (effect === "run-warm-first") await runWarm();
       else await connectHolder();
-      const looked = await lookAtDisks();
+      const found = await lookAtDisks();
+      const looked = handedOver ? labelledForUs(found) : found;
       const startedAtMs = node.clock.wallMs();
       const result = await run(takeoverGraph(spec), context(looked, fencedKey));
       prepared = undefined;
@@ -261,7 +283,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
           code: "already-serving",
           what: `${spec.name} is served by ${node.name} already`,
         });
-      await exclusively("warming", async () => {
+      return exclusively("warming", async () => {
         if (!(await exists(`/sys/class/net/${spec.interface}`))) throw interfaceMissing(node, spec);
         prepared = undefined;
         const looked = await lookAtDisks();
@@ -272,13 +294,14 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
         if (state !== "warm") await runWarm();
         else await connectHolder();
         prepared = { ...looked, addressesProbed: await probeBeforeMove(node, spec), atMs: node.clock.monotonicMs() };
+        return looked.systemId;
       });
     },
 
-    async release() {
+    async release(successorSystemId) {
       const { effect } = stepMachine(await stateNow(), "release-asked");
       if (effect === "answer-done") return remember("release", node.clock.wallMs(), { steps: [], durationMs: 0 });
-      const timeline = await exclusively("releasing", releaseCompletely);
+      const timeline = await exclusively("releasing", () => releaseCompletely(successorSystemId));
       renewStandbySoon();
       return timeline;
     },

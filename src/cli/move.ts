@@ -79,10 +79,11 @@ async function runMove(
   ]);
   try {
     // Everything that can be refused is refused before clients are made to wait.
-    await destination.agent.prepare(fileserver);
+    const { systemId } = await destination.agent.prepare(fileserver);
     io.progress(`${fileserver}: ${to} is prepared`);
     const started = performance.now();
-    const released = source === undefined ? undefined : await source.agent.release(fileserver);
+    const released =
+      source === undefined ? undefined : await source.agent.release(fileserver, { successorSystemId: systemId });
     const releasedMs = performance.now();
     const taken = await takeOver(fileserver, destination, source, fenced);
     const endedMs = performance.now();
@@ -108,7 +109,10 @@ async function takeOver(
   fenced: string | undefined,
 ): Promise<Timeline> {
   try {
-    return await destination.agent.takeover(fileserver, fenced === undefined ? undefined : { fencedNode: fenced });
+    return await destination.agent.takeover(fileserver, {
+      handedOver: source !== undefined,
+      ...(fenced === undefined ? {} : { fencedNode: fenced }),
+    });
   } catch (error) {
     if (source === undefined) throw error;
     await source.agent.takeover(fileserver);

@@ -10,7 +10,7 @@ export interface PauseSteps {
 }
 
 export const PAUSE_STEPS: PauseSteps = {
-  silentFrom: "silence-address",
+  silentFrom: "hold-requests",
   openUntil: ["open-address", "tickle-connections"],
 };
 

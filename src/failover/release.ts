@@ -1,28 +1,61 @@
 /** Release: out of service in good order, so that the next takeover finds everything. Every step may find its work done. */
 import type { FileserverSpec, VolumeSpec } from "../model/spec.ts";
-import { checkGraph, fileserverStep, volumeStep, volumeStepId, type Step, type StepGraph } from "./step.ts";
+import {
+  checkGraph,
+  fileserverStep,
+  STEP_BOUNDS_MS,
+  volumesOfGroup,
+  volumeStep,
+  volumeStepId,
+  type Step,
+  type StepGraph,
+} from "./step.ts";
 
-export function releaseGraph(fileserver: FileserverSpec): StepGraph {
+/** @param successorSystemId the node that takes over next, where that is known: it is spared the writing of the label. */
+export function releaseGraph(fileserver: FileserverSpec, successorSystemId?: string): StepGraph {
+  const handedOver = successorSystemId === undefined ? [] : handOverSteps(fileserver, successorSystemId);
   const deactivated = fileserver.volumes.map((volume) => volumeStepId("deactivate-volume", volume));
   return checkGraph([
     // While clients still work: what is written now need not be written while they wait.
     fileserverStep("sync-volumes", fileserver),
-    // Silence first. A FIN or RST from a stopping server sends clients into connect back-off of 3 s and more;
-    // from a silent one they only retransmit (docs/kernel-nfs.md, section 5).
-    fileserverStep("silence-address", fileserver, ["sync-volumes"]),
-    fileserverStep("record-connections", fileserver, ["silence-address"]),
-    fileserverStep("hold-nsm-list", fileserver, ["silence-address"]),
+    ...handedOver,
+    // Nothing new is let in and nothing goes out that would end a connection, but what is under way is still answered:
+    // an answer that is lost makes the client repeat a request that was done (linux/hold-filter.ts).
+    fileserverStep("hold-requests", fileserver, ["sync-volumes", ...handedOver.map((step) => step.id)]),
+    fileserverStep("record-connections", fileserver, ["hold-requests"]),
+    fileserverStep("hold-nsm-list", fileserver, ["hold-requests"]),
     // statd and rpcbind die together and at once: a polite stop empties statd's list or costs 61 s
     // (docs/kernel-nfs.md, section 6, traps 2 and 3).
     fileserverStep("kill-statd", fileserver, ["hold-nsm-list"]),
+    // Ends when every thread has answered what it was at.
     fileserverStep("stop-nfsd", fileserver, ["kill-statd", "record-connections"]),
+    // The link goes down when the last answers have been acknowledged.
+    fileserverStep("silence-address", fileserver, ["stop-nfsd"]),
     // They hold files of the volume open (nfsdcld its database) or could (mountd).
     fileserverStep("stop-daemons", fileserver, ["stop-nfsd"]),
     ...fileserver.volumes.flatMap((volume) => volumeSteps(fileserver, volume)),
     // Last, and only when no volume is active any more: volumes of one group share their disks, and what is no longer
     // reserved here cannot be written from here.
-    ...fileserver.volumes.map((volume) => volumeStep("release-luns", fileserver, volume, deactivated)),
+    ...fileserver.volumes.map((volume) =>
+      volumeStep("release-luns", fileserver, volume, ["silence-address", ...deactivated]),
+    ),
   ]);
+}
+
+/**
+ * The label is written by the node that still serves, before its clients wait: it alone holds the reservation. For
+ * that moment the group carries the next node's name while it is active here; the reservation keeps that node out.
+ */
+function handOverSteps(fileserver: FileserverSpec, successorSystemId: string): readonly Step[] {
+  return fileserver.volumes
+    .filter((volume) => volumesOfGroup(fileserver, volume).at(-1) === volume)
+    .map((volume) => ({
+      id: volumeStepId("hand-over-volume-group", volume),
+      kind: "hand-over-volume-group",
+      args: { fileserver, volume, successorSystemId },
+      after: [],
+      boundMs: STEP_BOUNDS_MS["hand-over-volume-group"],
+    }));
 }
 
 function volumeSteps(fileserver: FileserverSpec, volume: VolumeSpec): readonly Step[] {

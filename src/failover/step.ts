@@ -9,6 +9,7 @@ export interface StepArgs {
   /* Warm standby: needs no volume. */
   "create-namespaces": FileserverArgs;
   "create-link": FileserverArgs;
+  "install-filter": FileserverArgs;
   "furnish-namespaces": FileserverArgs;
   "start-rpcbind": FileserverArgs;
   "start-mountd": FileserverArgs;
@@ -29,6 +30,8 @@ export interface StepArgs {
   "notify-clients": FileserverArgs;
   /* Release. */
   "sync-volumes": FileserverArgs;
+  "hand-over-volume-group": HandOverArgs;
+  "hold-requests": FileserverArgs;
   "silence-address": FileserverArgs;
   "record-connections": FileserverArgs;
   "hold-nsm-list": FileserverArgs;
@@ -43,6 +46,11 @@ export interface StepArgs {
 
 export interface FileserverArgs {
   readonly fileserver: FileserverSpec;
+}
+
+/** Which node takes over: its LVM system ID. */
+export interface HandOverArgs extends VolumeArgs {
+  readonly successorSystemId: string;
 }
 
 export interface VolumeArgs {
@@ -75,6 +83,7 @@ export type StepGraph = readonly Step[];
 export const STEP_BOUNDS_MS: Readonly<Record<StepKind, number>> = {
   "create-namespaces": 10_000,
   "create-link": 5_000,
+  "install-filter": 5_000,
   "furnish-namespaces": 5_000,
   "start-rpcbind": 5_000,
   "start-mountd": 5_000,
@@ -95,6 +104,8 @@ export const STEP_BOUNDS_MS: Readonly<Record<StepKind, number>> = {
   "notify-clients": 5_000,
   // Dirty pages of a busy server, written before clients are made to wait.
   "sync-volumes": 60_000,
+  "hand-over-volume-group": 10_000,
+  "hold-requests": 2_000,
   "silence-address": 2_000,
   "record-connections": 2_000,
   "hold-nsm-list": 5_000,
@@ -134,9 +145,9 @@ export function volumeStep(
 }
 
 export type FileserverStepKind = { [K in StepKind]: StepArgs[K] extends VolumeArgs ? never : K }[StepKind];
-export type VolumeStepKind = Exclude<StepKind, FileserverStepKind>;
+export type VolumeStepKind = Exclude<StepKind, FileserverStepKind | "hand-over-volume-group">;
 
-export function volumeStepId(kind: VolumeStepKind, volume: VolumeSpec): string {
+export function volumeStepId(kind: Exclude<StepKind, FileserverStepKind>, volume: VolumeSpec): string {
   return `${kind}:${volume.name}`;
 }
 
@@ -155,4 +166,10 @@ export function checkGraph(graph: StepGraph): StepGraph {
 /** Steps whose dependencies have all ended well and that have not begun. */
 export function readySteps(graph: StepGraph, begun: ReadonlySet<string>, ended: ReadonlySet<string>): readonly Step[] {
   return graph.filter((step) => !begun.has(step.id) && step.after.every((id) => ended.has(id)));
+}
+
+/** The volumes that share a volume group with this one, itself among them; empty for a plain disk. */
+export function volumesOfGroup(fileserver: FileserverSpec, { device }: VolumeSpec): readonly VolumeSpec[] {
+  if (device.kind !== "lv") return [];
+  return fileserver.volumes.filter((other) => other.device.kind === "lv" && other.device.vg === device.vg);
 }

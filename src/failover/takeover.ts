@@ -1,7 +1,15 @@
 /** Takeover: from a warm standby to a fileserver in service. The order is the product; each edge has its reason. */
 import type { FileserverSpec, VolumeSpec } from "../model/spec.ts";
 import { defined } from "../base/assert.ts";
-import { checkGraph, fileserverStep, volumeStep, volumeStepId, type Step, type StepGraph } from "./step.ts";
+import {
+  checkGraph,
+  fileserverStep,
+  volumeStep,
+  volumesOfGroup,
+  volumeStepId,
+  type Step,
+  type StepGraph,
+} from "./step.ts";
 
 export function takeoverGraph(fileserver: FileserverSpec): StepGraph {
   const claimed = fileserver.volumes.flatMap((volume) => claimStep(fileserver, volume)).map((step) => step.id);
@@ -48,12 +56,6 @@ function claimStep(fileserver: FileserverSpec, volume: VolumeSpec): readonly Ste
   if (group.at(-1) !== volume) return [];
   const activated = group.map((one) => volumeStepId("activate-volume", one));
   return [volumeStep("claim-volume-group", fileserver, volume, activated)];
-}
-
-/** Empty for a plain disk. */
-function volumesOfGroup(fileserver: FileserverSpec, { device }: VolumeSpec): readonly VolumeSpec[] {
-  if (device.kind !== "lv") return [];
-  return fileserver.volumes.filter((other) => other.device.kind === "lv" && other.device.vg === device.vg);
 }
 
 export function firstVolume(fileserver: FileserverSpec): VolumeSpec {

@@ -11,6 +11,7 @@ export function warmGraph(fileserver: FileserverSpec): StepGraph {
     fileserverStep("create-namespaces", fileserver),
     fileserverStep("create-link", fileserver, ["create-namespaces"]),
     fileserverStep("furnish-namespaces", fileserver, ["create-namespaces"]),
+    fileserverStep("install-filter", fileserver, ["furnish-namespaces"]),
     fileserverStep("start-rpcbind", fileserver, ["furnish-namespaces", "create-link"]),
     fileserverStep("start-mountd", fileserver, ["start-rpcbind"]),
     // statd finds its lists through a link that the takeover turns to the volume.

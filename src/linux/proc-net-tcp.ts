@@ -8,6 +8,7 @@ export interface Connection {
 }
 
 const ESTABLISHED = "01";
+const LISTEN = "0A";
 
 /** Established connections only; x86-64 (little-endian). An IPv4 peer of an IPv6 socket comes out as IPv4. */
 export function parseProcNetTcp(text: string): readonly Connection[] {
@@ -20,6 +21,18 @@ export function parseProcNetTcp(text: string): readonly Connection[] {
       const [localAddress, localPort] = parseEndpoint(local);
       const [remoteAddress, remotePort] = parseEndpoint(remote);
       return [{ localAddress, localPort, remoteAddress, remotePort }];
+    });
+}
+
+/** Bytes written but not acknowledged (tx_queue) of each connection, in whatever state, with one of the local ports. */
+export function parseSendQueues(text: string, localPorts: readonly number[]): readonly number[] {
+  return text
+    .split("\n")
+    .slice(1)
+    .flatMap((line) => {
+      const [, local, , state, queues] = line.trim().split(/\s+/);
+      if (local === undefined || queues === undefined || state === LISTEN) return [];
+      return localPorts.includes(parseEndpoint(local)[1]) ? [parseInt(queues.split(":")[0] ?? "", 16)] : [];
     });
 }
 

@@ -37,6 +37,12 @@ export const reportLogicalVolumes = (vg: string): Command => ({
 /** A group that still carries another machine's system ID is accepted for one command (lvmsystemid(7), "Overriding"). */
 const accepting = (systemId: string): readonly string[] => ["--config", `local/extra_system_ids=["${systemId}"]`];
 
+/** Activation in a group of another machine is refused whatever is accepted, so for one command this machine goes by that name. */
+const speakingAs = (systemId: string): readonly string[] => [
+  "--config",
+  `global/system_id_source="lvmlocal" local/system_id="${systemId}"`,
+];
+
 /**
  * Writes the new owner into the group's metadata while its volume is active here. LVM refuses that as long as it sees
  * active volumes, so it is told not to look (lvm(8), --driverloaded n): that nobody else has the volume active is
@@ -45,10 +51,14 @@ const accepting = (systemId: string): readonly string[] => ["--config", `local/e
 export const claim = (group: VolumeGroup, systemId: string): Command => ({
   tool: "vgchange",
   args: [
-    ...["--driverloaded", "n", "--yes"],
+    "--driverloaded",
+    "n",
+    "--yes",
     ...onlyDisks(group.disks),
     ...accepting(group.systemId),
-    ...["--systemid", systemId, group.name],
+    "--systemid",
+    systemId,
+    group.name,
   ],
   timeoutMs: TIMEOUT_MS,
 });
@@ -58,8 +68,11 @@ export const activate = (group: VolumeGroup, lv: string, systemId: string): Comm
   tool: "lvchange",
   args: [
     ...onlyDisks(group.disks),
-    ...(group.systemId === systemId ? [] : accepting(group.systemId)),
-    ...["--noudevsync", "--activate", "y", `${group.name}/${lv}`],
+    ...(group.systemId === systemId ? [] : speakingAs(group.systemId)),
+    "--noudevsync",
+    "--activate",
+    "y",
+    `${group.name}/${lv}`,
   ],
   timeoutMs: TIMEOUT_MS,
 });

@@ -56,6 +56,13 @@ export function nfsConfText(fileserver: FileserverSpec): string {
   ].join("\n");
 }
 
+const NFS_PORT = 2049;
+
+/** Ports on which clients keep connections open: nfsd's and lockd's. */
+export function servedPorts(fileserver: FileserverSpec): readonly number[] {
+  return fileserver.protocols.includes("v3") ? [NFS_PORT, fileserver.nfs.ports.lockd] : [NFS_PORT];
+}
+
 function yesNo(value: boolean): string {
   return value ? "y" : "n";
 }

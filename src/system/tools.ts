@@ -28,6 +28,7 @@ const TOOL_PATHS = {
   exportfs: "/usr/sbin/exportfs",
   mkdir: "/usr/bin/mkdir",
   mount: "/usr/bin/mount",
+  nft: "/usr/sbin/nft",
   nfsdcld: "/usr/sbin/nfsdcld",
   "rpc.mountd": "/usr/sbin/rpc.mountd",
   "rpc.nfsd": "/usr/sbin/rpc.nfsd",

@@ -26,7 +26,19 @@ export interface RunAnswer {
   readonly timeline: Timeline;
 }
 
+export interface PrepareAnswer {
+  /** What the volume groups are labelled with when this node takes over. */
+  readonly systemId: string;
+}
+
+export interface ReleaseRequest {
+  /** From the successor's PrepareAnswer. */
+  readonly successorSystemId?: string;
+}
+
 export interface TakeoverRequest {
+  /** The release before has labelled the volume groups for this node. */
+  readonly handedOver?: boolean;
   /** A node that the operator knows to be down: its reservation may be taken from it. */
   readonly fencedNode?: string;
 }

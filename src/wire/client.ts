@@ -1,15 +1,15 @@
 /** Speaks HTTP/JSON to an agent over a unix socket: on the node itself, or forwarded by OpenSSH. */
 import { request } from "node:http";
 import { Fault, faultFromDocument, messageOf } from "../base/fault.ts";
-import type { AgentStatus, ErrorAnswer, RunAnswer, TakeoverRequest } from "./agent.ts";
+import type { AgentStatus, ErrorAnswer, PrepareAnswer, ReleaseRequest, RunAnswer, TakeoverRequest } from "./agent.ts";
 import type { Timeline } from "./timeline.ts";
 
 export interface AgentClient {
   status(): Promise<AgentStatus>;
   history(fileserver: string): Promise<readonly Timeline[]>;
-  prepare(fileserver: string): Promise<void>;
+  prepare(fileserver: string): Promise<PrepareAnswer>;
   takeover(fileserver: string, request?: TakeoverRequest): Promise<Timeline>;
-  release(fileserver: string): Promise<Timeline>;
+  release(fileserver: string, request?: ReleaseRequest): Promise<Timeline>;
 }
 
 export interface AgentClientOptions {
@@ -27,9 +27,9 @@ export function agentClient(options: AgentClientOptions): AgentClient {
   return {
     status: () => get<AgentStatus>("/v1/status"),
     history: (fileserver) => get<readonly Timeline[]>(`/v1/fileservers/${encodeURIComponent(fileserver)}/history`),
-    prepare: async (fileserver) => void (await post<object>(fileserver, "prepare")),
+    prepare: (fileserver) => post<PrepareAnswer>(fileserver, "prepare"),
     takeover: async (fileserver, body) => (await post<RunAnswer>(fileserver, "takeover", body)).timeline,
-    release: async (fileserver) => (await post<RunAnswer>(fileserver, "release")).timeline,
+    release: async (fileserver, body) => (await post<RunAnswer>(fileserver, "release", body)).timeline,
   };
 }
 

@@ -1,15 +1,18 @@
 /** The deeds of a release; what they do and why in which order stands in failover/release.ts. */
 import { readFile, rm } from "node:fs/promises";
 import { Fault } from "../../base/fault.ts";
+import { HOLD_GROUP } from "../../linux/hold-filter.ts";
 import { parseProcLocks } from "../../linux/proc-locks.ts";
-import { parseProcNetTcp, type Connection } from "../../linux/proc-net-tcp.ts";
-import { deactivateVolume, mapperName } from "../../lvm/volume-group.ts";
+import { parseProcNetTcp, parseSendQueues, type Connection } from "../../linux/proc-net-tcp.ts";
+import { claim, deactivateVolume, mapperName } from "../../lvm/volume-group.ts";
 import type { FileserverSpec } from "../../model/spec.ts";
 import { connectionsOf } from "../../nfs/tickle.ts";
 import { dropReservation } from "../../scsi/reservation.ts";
+import { runChecked } from "../../system/commands.ts";
+import { servedPorts } from "../../nfs/configuration.ts";
 import { waitFor } from "../../system/clock.ts";
 import { toolPath } from "../../system/tools.ts";
-import { unknownVolume, type StepContext } from "../context.ts";
+import { scaled, unknownVolume, type StepContext } from "../context.ts";
 import { runInside, saidBy } from "../holder-client.ts";
 import { exists, linkIsUp, mapperDevice, mountsInside, nfsdThreads, readOptional, scopeProcesses } from "../inside.ts";
 import { holderFolder, scopeFolder, volumePath } from "../places.ts";
@@ -19,6 +22,8 @@ import { holdList, stateFolder, writeConnections, writeHandover } from "../state
 type ReleaseSteps = Pick<
   StepRunners,
   | "sync-volumes"
+  | "hand-over-volume-group"
+  | "hold-requests"
   | "silence-address"
   | "record-connections"
   | "hold-nsm-list"
@@ -32,7 +37,9 @@ type ReleaseSteps = Pick<
 >;
 
 const UNMOUNT_INTERVAL_MS = 100;
-const NFS_PORT = 2049;
+/** On a LAN an acknowledgement takes a millisecond; a client that is gone must not hold up the others. */
+const DRAIN_BOUND_MS = 50;
+const DRAIN_INTERVAL_MS = 2;
 const GONE_INTERVAL_MS = 10;
 
 /** Daemons that hold nothing but would tell lockd and clients the wrong thing if they ended politely. */
@@ -45,9 +52,32 @@ export const releaseSteps: ReleaseSteps = {
     await runInside(context.holder(), [[toolPath("sync"), "-f", ...mounted]], boundMs);
   },
 
-  "silence-address": async (_, context, boundMs) => {
+  "hand-over-volume-group": async ({ fileserver, volume, successorSystemId }, context) => {
+    const group = context.volumeFacts.get(volume.name)?.group;
+    if (group === undefined) throw unknownVolume(fileserver, volume.name);
+    if (group.systemId === successorSystemId) return { outcome: "already" };
+    await runChecked(context.node.commands, claim(group, successorSystemId));
+    return { detail: `${group.name} is labelled for ${successorSystemId}` };
+  },
+
+  "hold-requests": async (_, context, boundMs) => {
     if (!(await linkIsUp(context.insidePid()))) return { outcome: "already" };
+    await runInside(context.holder(), [[toolPath("ip"), "link", "set", "eth0", "group", String(HOLD_GROUP)]], boundMs);
+  },
+
+  "silence-address": async ({ fileserver }, context, boundMs) => {
+    const pid = context.insidePid();
+    if (!(await linkIsUp(pid))) return { outcome: "already" };
+    const drain = {
+      what: "the last answers",
+      timeoutMs: scaled(context.node, DRAIN_BOUND_MS),
+      intervalMs: DRAIN_INTERVAL_MS,
+    };
+    const drained = await waitFor(context.node.clock, drain, async () =>
+      (await unsentBytes(fileserver, pid)) === 0 ? true : undefined,
+    );
     await runInside(context.holder(), [[toolPath("ip"), "link", "set", "eth0", "down"]], boundMs);
+    return drained === undefined ? { detail: "not every answer was acknowledged" } : undefined;
   },
 
   "record-connections": async ({ fileserver }, context) => {
@@ -182,11 +212,18 @@ async function mountedVolumes(fileserver: FileserverSpec, context: StepContext):
   return fileserver.volumes.map(volumePath).filter((path) => mounts.some((mount) => mount.path === path));
 }
 
+/** Bytes of answers that clients have not acknowledged; a socket that only waits for its FIN counts one, which is left out. */
+async function unsentBytes(fileserver: FileserverSpec, pid: number): Promise<number> {
+  const texts = await Promise.all(["tcp", "tcp6"].map((name) => readOptional(`/proc/${pid}/net/${name}`)));
+  const queues = texts.flatMap((text) => parseSendQueues(text ?? "", servedPorts(fileserver)));
+  return queues.reduce((sum, bytes) => sum + Math.max(0, bytes - 1), 0);
+}
+
 /** Established connections of clients to nfsd and lockd, read without a fork. */
 export async function readServedConnections(fileserver: FileserverSpec, pid: number): Promise<readonly Connection[]> {
   const texts = await Promise.all(["tcp", "tcp6"].map((name) => readOptional(`/proc/${pid}/net/${name}`)));
   const all = texts.flatMap((text) => parseProcNetTcp(text ?? ""));
-  return connectionsOf(all, [NFS_PORT, fileserver.nfs.ports.lockd]);
+  return connectionsOf(all, servedPorts(fileserver));
 }
 
 /** Locks on the fileserver's volumes that lockd holds for v3 clients: their owner in /proc/locks is the kernel thread lockd. */

@@ -3,6 +3,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { Fault, messageOf } from "../../base/fault.ts";
 import { ruleLockdGrace } from "../../failover/grace.ts";
 import { standbyDaemons } from "../../failover/judge.ts";
+import { OPEN_GROUP } from "../../linux/hold-filter.ts";
 import type { HolderCommand } from "../../linux/holder.ts";
 import { activateVolume, claim, mapperName } from "../../lvm/volume-group.ts";
 import type { FileserverSpec, VolumeSpec } from "../../model/spec.ts";
@@ -177,7 +178,7 @@ export const takeoverSteps: TakeoverSteps = {
     await runInside(
       context.holder(),
       [
-        [ip, "link", "set", "eth0", "up"],
+        [ip, "link", "set", "eth0", "group", String(OPEN_GROUP), "up"],
         ...fileserver.gateways.map((gateway): HolderCommand => [
           ip,
           "route",

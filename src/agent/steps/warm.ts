@@ -2,10 +2,12 @@
 import { writeFile } from "node:fs/promises";
 import { Fault } from "../../base/fault.ts";
 import type { FileserverSpec } from "../../model/spec.ts";
+import { holdFilterText } from "../../linux/hold-filter.ts";
 import type { HolderCommand } from "../../linux/holder.ts";
 import { exportsText, hostsText, nfsConfText } from "../../nfs/configuration.ts";
 import { runChecked } from "../../system/commands.ts";
 import { toolPath } from "../../system/tools.ts";
+import { servedPorts } from "../../nfs/configuration.ts";
 import { runInside } from "../holder-client.ts";
 import { exists, readOptional } from "../inside.ts";
 import { insidePath, volumePath } from "../places.ts";
@@ -14,7 +16,13 @@ import { makeColdState, NSM_PATH } from "../state-folder.ts";
 
 type WarmSteps = Pick<
   StepRunners,
-  "create-namespaces" | "create-link" | "furnish-namespaces" | "start-rpcbind" | "start-mountd" | "start-statd"
+  | "create-namespaces"
+  | "install-filter"
+  | "create-link"
+  | "furnish-namespaces"
+  | "start-rpcbind"
+  | "start-mountd"
+  | "start-statd"
 >;
 
 export const warmSteps: WarmSteps = {
@@ -54,6 +62,12 @@ export const warmSteps: WarmSteps = {
       [[toolPath("ip"), "link", "set", born, "name", "eth0"], ...linkCommands(fileserver)],
       boundMs,
     );
+  },
+
+  "install-filter": async ({ fileserver }, context, boundMs) => {
+    const path = "/run/holdfast/etc/hold.nft";
+    await writeFile(insidePath(context.insidePid(), path), holdFilterText(servedPorts(fileserver)));
+    await runInside(context.holder(), [[toolPath("nft"), "--file", path]], boundMs);
   },
 
   "furnish-namespaces": async ({ fileserver }, context, boundMs) => {

@@ -1,0 +1,49 @@
+/**
+ * A filter that lies ready in the fileserver's network namespace and takes effect when its link is put into a group:
+ * one `ip link set` where nft would cost three times as long while clients wait.
+ *
+ * Why requests are held before the server stops: a request that was executed but whose answer is lost is sent again to
+ * the next node, which knows nothing of it (the reply cache and the slots of a session are memory, fs/nfsd/nfscache.c).
+ * A repeated REMOVE then fails with ENOENT although it was done. So nothing new comes in, what is under way is
+ * answered, and only then the link goes down.
+ */
+
+/** Link groups are plain numbers (ip-link(8)); 0 is the default that every link starts in. */
+export const HOLD_GROUP = 7;
+export const OPEN_GROUP = 0;
+
+/** Bytes of an IP packet beyond which it carries more than TCP's acknowledgement: 20 + 60 for IPv4, 60 after IPv6's header. */
+const BARE_ACKNOWLEDGEMENT_V4 = 80;
+const BARE_ACKNOWLEDGEMENT_V6 = 60;
+
+/**
+ * nftables(8) text. While the link is in the group: of everything that comes in only bare acknowledgements of the NFS
+ * and lock manager connections pass (the answers need them), and neighbour discovery; nothing goes out that ends or
+ * refuses a connection, because a FIN or RST sends clients into seconds of back-off (docs/kernel-nfs.md, section 5).
+ */
+export function holdFilterText(tcpPorts: readonly number[]): string {
+  const ports = `{ ${tcpPorts.join(", ")} }`;
+  return `table inet holdfast {
+  chain held_in {
+    tcp flags syn drop
+    meta nfproto ipv4 tcp dport ${ports} ip length <= ${BARE_ACKNOWLEDGEMENT_V4} accept
+    meta nfproto ipv6 tcp dport ${ports} ip6 length <= ${BARE_ACKNOWLEDGEMENT_V6} accept
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
+    drop
+  }
+  chain held_out {
+    tcp flags & (fin | rst) != 0 drop
+    icmp type destination-unreachable drop
+    icmpv6 type destination-unreachable drop
+  }
+  chain input {
+    type filter hook input priority filter; policy accept;
+    iifgroup ${HOLD_GROUP} jump held_in
+  }
+  chain output {
+    type filter hook output priority filter; policy accept;
+    oifgroup ${HOLD_GROUP} jump held_out
+  }
+}
+`;
+}
