@@ -7,7 +7,6 @@ import { labUp, type UpChoice, type UpReport } from "./up.ts";
 import type { LabWorld } from "./world.ts";
 
 export interface BringUpReport extends UpReport {
-  readonly durationMs: number;
   /** Machines that got a new bundle. */
   readonly deployed: readonly string[];
 }
@@ -19,7 +18,6 @@ export async function bringUp(
   choice: UpChoice,
   makeBundle: () => Promise<Bundle> = currentBundle,
 ): Promise<BringUpReport> {
-  const startedMs = world.clock.monotonicMs();
   // Made while the machines boot.
   const bundling = makeBundle().then(
     (bundle) => ({ bundle }),
@@ -36,7 +34,7 @@ export async function bringUp(
   const deployed = "bundle" in bundled ? await deployBundle(world, paths, names, bundled.bundle) : [];
   if (deployed.length > 0) world.progress(`bundle put into ${deployed.join(", ")}`);
   if (report.state.cluster === "holdfast") await setUpHoldfast(world, paths, report.state, deployed);
-  return { ...report, deployed, durationMs: Math.round(world.clock.monotonicMs() - startedMs) };
+  return { ...report, deployed };
 }
 
 /** `lab deploy`: the machines that are running get what the sources say now. */
