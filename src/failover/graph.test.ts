@@ -63,6 +63,12 @@ const fileservers: fc.Arbitrary<FileserverSpec> = fc
   })
   .map((parts) => ({ ...SAMPLE, ...parts }));
 
+const successors = fc.constantFrom("n2", undefined);
+
+function groupsOf(volumes: readonly VolumeSpec[]): readonly string[] {
+  return volumes.flatMap(({ device }) => (device.kind === "lv" ? [device.vg] : [])).sort();
+}
+
 /** Everything that must have ended well before the step begins. */
 function before(graph: StepGraph, id: string): ReadonlySet<string> {
   const found = new Set<string>();
@@ -157,9 +163,7 @@ describe("the takeover", () => {
       fc.property(fileservers, (fileserver) => {
         const graph = takeoverGraph(fileserver);
         const claims = graph.filter((step) => step.kind === "claim-volume-group");
-        const claimed = claims.map(({ args }) => (args.volume.device.kind === "lv" ? args.volume.device.vg : "none"));
-        const groups = fileserver.volumes.flatMap(({ device }) => (device.kind === "lv" ? [device.vg] : []));
-        assert.deepEqual(claimed.toSorted(), [...new Set(groups)].sort());
+        assert.deepEqual(groupsOf(claims.map(({ args }) => args.volume)), [...new Set(groupsOf(fileserver.volumes))]);
         for (const { id, args } of claims) {
           const group = fileserver.volumes.filter(
             ({ device }) =>
@@ -185,33 +189,47 @@ describe("the takeover", () => {
 });
 
 describe("the release", () => {
-  test("of a sample, and of one with several volumes", () => {
+  test("of a sample, of one with several volumes, and when the next node is known", () => {
     matchesGolden("failover/release.txt", readable(releaseGraph(SAMPLE)));
     matchesGolden("failover/release-large.txt", readable(releaseGraph(LARGE)));
+    matchesGolden("failover/release-handed-over.txt", readable(releaseGraph(LARGE, "n2")));
   });
 
-  test("of any fileserver: silence before anything stops; what is to be remembered is written before it is gone", () => {
+  test("of any fileserver: requests are held before anything stops; what is to be remembered is written before it is gone", () => {
     fc.assert(
-      fc.property(fileservers, (fileserver) => {
-        const graph = releaseGraph(fileserver);
-        assertOrder(graph, ["sync-volumes"], ["silence-address"]);
-        assertOrder(graph, ["silence-address"], ["record-connections", "hold-nsm-list", "kill-statd", "stop-nfsd"]);
+      fc.property(fileservers, successors, (fileserver, successor) => {
+        const graph = releaseGraph(fileserver, successor);
+        assertOrder(graph, ["sync-volumes"], ["hold-requests"]);
+        assertOrder(graph, ["hold-requests"], ["record-connections", "hold-nsm-list", "kill-statd", "stop-nfsd"]);
         assertOrder(graph, ["hold-nsm-list"], ["kill-statd"]);
         assertOrder(graph, ["record-connections", "kill-statd"], ["stop-nfsd"]);
-        assertOrder(graph, ["stop-nfsd"], ["stop-daemons"]);
+        assertOrder(graph, ["stop-nfsd"], ["stop-daemons", "silence-address"]);
         assertOrder(graph, ["stop-daemons"], idsOf(graph, "unmount-volume"));
       }),
     );
   });
 
-  test("of any fileserver: no LUN is given back before every volume is unmounted and inactive, and nothing follows", () => {
+  test("of any fileserver: no LUN is given back before silence, and before every volume is unmounted and inactive; nothing follows", () => {
     fc.assert(
-      fc.property(fileservers, (fileserver) => {
-        const graph = releaseGraph(fileserver);
+      fc.property(fileservers, successors, (fileserver, successor) => {
+        const graph = releaseGraph(fileserver, successor);
         const last = idsOf(graph, "release-luns");
         assert.equal(last.length, fileserver.volumes.length);
-        assertOrder(graph, idsOf(graph, "unmount-volume", "deactivate-volume"), last);
+        assertOrder(graph, [...idsOf(graph, "unmount-volume", "deactivate-volume"), "silence-address"], last);
         assert.ok(!graph.some((step) => step.after.some((id) => last.includes(id))), "release-luns is last");
+      }),
+    );
+  });
+
+  test("of any fileserver: every group is handed over once, before clients wait and while the reservation is held", () => {
+    fc.assert(
+      fc.property(fileservers, (fileserver) => {
+        const graph = releaseGraph(fileserver, "n2");
+        const steps = graph.filter((step) => step.kind === "hand-over-volume-group");
+        for (const { args } of steps) assert.equal(args.successorSystemId, "n2");
+        assert.deepEqual(groupsOf(steps.map(({ args }) => args.volume)), [...new Set(groupsOf(fileserver.volumes))]);
+        assertOrder(graph, idsOf(graph, "hand-over-volume-group"), ["hold-requests", ...idsOf(graph, "release-luns")]);
+        assert.deepEqual(idsOf(releaseGraph(fileserver), "hand-over-volume-group"), []);
       }),
     );
   });
@@ -227,7 +245,7 @@ describe("every graph", () => {
     const choices = fc.array(fc.nat(), { maxLength: 60 });
     fc.assert(
       fc.property(fileservers, choices, (fileserver, order) => {
-        for (const make of [takeoverGraph, releaseGraph, warmGraph, coldGraph]) {
+        for (const make of [takeoverGraph, (one: FileserverSpec) => releaseGraph(one, "n2"), warmGraph, coldGraph]) {
           const graph = make(fileserver);
           assert.ok(runsToTheEnd(graph, order));
           for (const step of graph) assert.equal(step.boundMs, STEP_BOUNDS_MS[step.kind]);
@@ -237,34 +255,32 @@ describe("every graph", () => {
   });
 
   test("between them every kind of step is used", () => {
-    const used = new Set(
-      [takeoverGraph, releaseGraph, warmGraph, coldGraph].flatMap((make) => make(LARGE)).map((step) => step.kind),
-    );
+    const makers = [takeoverGraph, (one: FileserverSpec) => releaseGraph(one, "n2"), warmGraph, coldGraph];
+    const used = new Set(makers.flatMap((make) => make(LARGE)).map((step) => step.kind));
     assert.deepEqual([...used].sort(), Object.keys(STEP_BOUNDS_MS).sort());
   });
 
   test("a cycle, an unknown dependency and a step twice are bugs", () => {
-    const sync = fileserverStep("sync-volumes", SAMPLE, ["silence-address"]);
-    const silence = fileserverStep("silence-address", SAMPLE, ["sync-volumes"]);
-    assert.throws(() => checkGraph([sync, silence]), /waits for silence-address/);
-    assert.throws(() => checkGraph([silence]), /does not stand before it/);
+    const sync = fileserverStep("sync-volumes", SAMPLE, ["hold-requests"]);
+    const hold = fileserverStep("hold-requests", SAMPLE, ["sync-volumes"]);
+    assert.throws(() => checkGraph([sync, hold]), /waits for hold-requests/);
+    assert.throws(() => checkGraph([hold]), /does not stand before it/);
     const alone = fileserverStep("sync-volumes", SAMPLE);
     assert.throws(() => checkGraph([alone, alone]), /stands twice/);
   });
 });
 
-describe("readySteps", () => {
-  test("what has begun is not ready again; what waits is ready when all it waits for has ended", () => {
-    const graph = releaseGraph(SAMPLE);
-    const ids = (begun: readonly string[], ended: readonly string[]): readonly string[] =>
-      readySteps(graph, new Set(begun), new Set(ended)).map((step) => step.id);
-    assert.deepEqual(ids([], []), ["sync-volumes"]);
-    assert.deepEqual(ids(["sync-volumes"], []), []);
-    assert.deepEqual(ids(["sync-volumes"], ["sync-volumes"]), ["silence-address"]);
-    const silent = ["sync-volumes", "silence-address"];
-    assert.deepEqual(ids(silent, silent), ["record-connections", "hold-nsm-list"]);
-    assert.deepEqual(ids([...silent, "hold-nsm-list", "record-connections"], [...silent, "hold-nsm-list"]), [
-      "kill-statd",
-    ]);
-  });
+test("readySteps: what has begun is not ready again; what waits is ready when all it waits for has ended", () => {
+  const graph = checkGraph([
+    fileserverStep("sync-volumes", SAMPLE),
+    fileserverStep("hold-requests", SAMPLE),
+    fileserverStep("stop-nfsd", SAMPLE, ["sync-volumes", "hold-requests"]),
+  ]);
+  const ids = (begun: readonly string[], ended: readonly string[]): readonly string[] =>
+    readySteps(graph, new Set(begun), new Set(ended)).map((step) => step.id);
+  const both = ["sync-volumes", "hold-requests"];
+  assert.deepEqual(ids([], []), both);
+  assert.deepEqual(ids(["sync-volumes"], []), ["hold-requests"]);
+  assert.deepEqual(ids(both, ["sync-volumes"]), []);
+  assert.deepEqual(ids(both, both), ["stop-nfsd"]);
 });

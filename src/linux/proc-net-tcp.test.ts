@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { recorded } from "../../tests/expected-commands.ts";
-import { parseProcNetTcp } from "./proc-net-tcp.ts";
+import { parseProcNetTcp, parseSendQueues } from "./proc-net-tcp.ts";
 
 describe("parseProcNetTcp", () => {
   test("established connections of a fileserver, listeners left out", () => {
@@ -56,4 +56,12 @@ describe("parseProcNetTcp", () => {
       }),
     );
   });
+});
+
+test("parseSendQueues: what is not acknowledged, of any connection of the ports, in any state but listening", () => {
+  const text = recorded("linux/tcp.txt").replace("EA78 01 00000000:", "EA78 05 000001A0:");
+  assert.deepEqual(parseSendQueues(text, [2049]), [416]);
+  assert.deepEqual(parseSendQueues(text, [2049, 4001]), [416, 0]);
+  assert.deepEqual(parseSendQueues(text, [111]), []);
+  assert.deepEqual(parseSendQueues("", [2049]), []);
 });

@@ -4,7 +4,7 @@ import { matchesGolden } from "../../tests/golden.ts";
 import { SAMPLE_SPEC, sampleWith } from "../../tests/sample-spec.ts";
 import { loadSpec } from "../model/load.ts";
 import type { FileserverSpec } from "../model/spec.ts";
-import { exportsText, foldersAbove, hostsText, nfsConfText, nfsdTimes } from "./configuration.ts";
+import { exportsText, foldersAbove, hostsText, nfsConfText, nfsdTimes, servedPorts } from "./configuration.ts";
 
 function firstOf(text: string): FileserverSpec {
   const [first] = loadSpec(text, "sample").fileservers;
@@ -114,4 +114,9 @@ test("lease and grace as files of nfsd", () => {
     ["nfsv4leasetime", "15"],
     ["nfsv4gracetime", "20"],
   ]);
+});
+
+test("ports of lasting connections: lockd's only with NFSv3", () => {
+  assert.deepEqual(servedPorts(SAMPLE), [2049, 4001]);
+  assert.deepEqual(servedPorts({ ...SAMPLE, protocols: ["v4"] }), [2049]);
 });
