@@ -18,6 +18,11 @@ export interface StateFolder {
   readonly path: string;
 }
 
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 export function stateFolder(pid: number, fileserver: FileserverSpec): StateFolder {
   return { fileserver, path: insidePath(pid, statePath(fileserver)) };
 }
@@ -33,7 +38,7 @@ const COLD_STATE = "/run/holdfast/cold";
 
 /** The empty state of a warm standby. */
 export async function makeColdState(pid: number): Promise<void> {
-  await makeNsmFolders(insidePath(pid, COLD_STATE));
+  await makeNsmFolders(insidePath(pid, COLD_STATE), await statdOwner());
   await symlink(COLD_STATE, insidePath(pid, STATE_LINK));
 }
 
@@ -45,8 +50,7 @@ export async function turnToVolume(pid: number, fileserver: FileserverSpec): Pro
   await rename(`${link}.new`, link);
 }
 
-async function makeNsmFolders(parent: string): Promise<void> {
-  const statd = await statdOwner();
+async function makeNsmFolders(parent: string, statd: Owner): Promise<void> {
   for (const name of ["nsm", "nsm/sm", "nsm/sm.bak"]) {
     const path = `${parent}/${name}`;
     await mkdir(path, { recursive: true, mode: 0o700 });
@@ -62,13 +66,19 @@ export function nfsdcldPath(fileserver: FileserverSpec): string {
  * Makes the folder complete, proves that it can be written, and retires statd's list: what was monitored is to be
  * notified, before new clients can be added to it.
  */
-export async function prepareStateFolder(folder: StateFolder, node: string, nowMs: number): Promise<void> {
+export async function prepareStateFolder(
+  folder: StateFolder,
+  node: string,
+  nowMs: number,
+  ownerOfLists: () => Promise<Owner> = statdOwner,
+): Promise<void> {
+  const statd = await ownerOfLists();
   try {
     await mkdir(folder.path, { recursive: true });
     // statd runs as its own user and must be able to pass through; nothing in it can be listed by others.
     await chmod(folder.path, 0o711);
     await mkdir(`${folder.path}/nfsdcld`, { recursive: true, mode: 0o700 });
-    await makeNsmFolders(folder.path);
+    await makeNsmFolders(folder.path, statd);
     await writeWhole(`${folder.path}/served-by.json`, JSON.stringify({ node, sinceMs: nowMs }));
     await retireList(`${folder.path}/nsm/sm.hold`, `${folder.path}/nsm/sm.bak`, "copy");
     await retireList(`${folder.path}/nsm/sm`, `${folder.path}/nsm/sm.bak`, "move");
@@ -124,10 +134,17 @@ export async function writeConnections(folder: StateFolder, connections: readonl
   await writeWhole(`${folder.path}/${CONNECTIONS}`, JSON.stringify({ connections } satisfies ServiceRecord));
 }
 
-/** Connections that were open when the record was last written; none where there is no record. */
+/**
+ * Connections that were open when the record was last written. None where there is no record, and none where a crash
+ * left half of one: tickles only make clients quicker, so that without them a takeover is still a good one.
+ */
 export async function readConnections(folder: StateFolder): Promise<readonly Connection[]> {
-  const text = await readOptional(`${folder.path}/${CONNECTIONS}`);
-  return text === undefined ? [] : (JSON.parse(text) as ServiceRecord).connections;
+  try {
+    const text = await readOptional(`${folder.path}/${CONNECTIONS}`);
+    return text === undefined ? [] : (JSON.parse(text) as ServiceRecord).connections;
+  } catch {
+    return [];
+  }
 }
 
 export async function writeHandover(folder: StateFolder, handover: Handover): Promise<void> {
@@ -165,7 +182,7 @@ async function syncToDisk(path: string): Promise<void> {
 }
 
 /** Debian's statd runs as user statd, and its folders belong to it (nfs-common's postinst). */
-async function statdOwner(): Promise<{ uid: number; gid: number }> {
+async function statdOwner(): Promise<Owner> {
   const line = (await readOptional("/etc/passwd"))?.split("\n").find((entry) => entry.startsWith("statd:"));
   const [, , uid, gid] = line?.split(":") ?? [];
   if (uid === undefined || gid === undefined) {
