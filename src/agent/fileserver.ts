@@ -8,6 +8,7 @@
 import { randomUUID } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
 import { Fault, explain } from "../base/fault.ts";
+import { isEmpty } from "../failover/judge.ts";
 import { step as stepMachine, type FileserverState } from "../failover/machine.ts";
 import { releaseGraph } from "../failover/release.ts";
 import type { Step, StepGraph } from "../failover/step.ts";
@@ -200,9 +201,13 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     return timeline;
   }
 
-  /** Namespaces are made anew after a release: what nfsd and lockd kept in them is gone for certain. */
+  /**
+   * Namespaces are made anew after a release: what nfsd and lockd kept in them is gone for certain. Only where nothing
+   * of the volumes is here: by now it may have been taken over again, or the release may have failed half way.
+   */
   async function renewStandby(): Promise<void> {
     await exclusively("warming", async () => {
+      if (!isEmpty((await look()).sighting)) return;
       await runCold();
       await runWarm();
     });
@@ -276,14 +281,15 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     },
 
     async prepare() {
-      const { state } = (await look()).judgement;
-      if (state === "serving")
-        throw new Fault({
-          kind: "refused",
-          code: "already-serving",
-          what: `${spec.name} is served by ${node.name} already`,
-        });
       return exclusively("warming", async () => {
+        // Looked at here and not before: in the middle of a takeover it would seem to be half done, and be released.
+        const { state } = (await look()).judgement;
+        if (state === "serving")
+          throw new Fault({
+            kind: "refused",
+            code: "already-serving",
+            what: `${spec.name} is served by ${node.name} already`,
+          });
         if (!(await exists(`/sys/class/net/${spec.interface}`))) throw interfaceMissing(node, spec);
         prepared = undefined;
         const looked = await lookAtDisks();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { judge, standbyDaemons, type Judgement, type Sighting } from "./judge.ts";
+import { isEmpty, judge, standbyDaemons, type Judgement, type Sighting } from "./judge.ts";
 
 const NOTHING: Sighting = {
   processes: [],
@@ -91,6 +91,7 @@ describe("judge", () => {
       fc.property(sightings, fc.boolean(), (seen, v3) => {
         const { state } = judge(seen, v3);
         const something = seen.nfsdThreads > 0 || seen.linkUp || seen.volumesMounted > 0 || seen.volumesActive > 0;
+        assert.equal(isEmpty(seen), !something);
         if (state === "absent" || state === "warm") assert.ok(!something);
         if (state === "absent") assert.equal(seen.processes.length, 0);
         if (state === "serving") assert.ok(seen.nfsdThreads > 0 && seen.linkUp && seen.volumesMounted === seen.volumes);

@@ -31,12 +31,16 @@ export function judge(seen: Sighting, v3: boolean): Judgement {
     const lacks = missing([...standbyDaemons(v3), "nfsdcld"]);
     return { state: "serving", lacks: seen.holder ? lacks : [...lacks, "its holder"] };
   }
-  const nothingOfVolumes = seen.volumesMounted === 0 && seen.volumesActive === 0;
-  if (seen.nfsdThreads === 0 && nothingOfVolumes && !seen.linkUp) {
+  if (isEmpty(seen)) {
     if (seen.processes.length === 0) return { state: "absent", lacks: [] };
     const lacks = missing(standbyDaemons(v3));
     if (seen.holder && lacks.length === 0 && !seen.processes.includes("nfsdcld")) return { state: "warm", lacks: [] };
     return { state: "partial", lacks };
   }
   return { state: "partial", lacks: missing(standbyDaemons(v3)) };
+}
+
+/** Nothing of the volumes is here, and nobody is served: what is left can be made anew without harm. */
+export function isEmpty(seen: Sighting): boolean {
+  return seen.nfsdThreads === 0 && !seen.linkUp && seen.volumesMounted === 0 && seen.volumesActive === 0;
 }
