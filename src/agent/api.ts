@@ -77,7 +77,7 @@ function addRoutes(api: FastifyInstance, parts: ApiParts): void {
   });
   api.post<Named>("/v1/fileservers/:name/takeover", async (request): Promise<RunAnswer> => {
     const one = control(request.params.name);
-    const asked = takeoverRequest.parse(request.body);
+    const asked = parseBody(takeoverRequest, request.body);
     const fencedKey = asked?.fencedNode === undefined ? undefined : keyOfFenced(parts, asked.fencedNode);
     return {
       timeline: await one.takeover({
@@ -87,8 +87,15 @@ function addRoutes(api: FastifyInstance, parts: ApiParts): void {
     };
   });
   api.post<Named>("/v1/fileservers/:name/release", async (request): Promise<RunAnswer> => ({
-    timeline: await control(request.params.name).release(releaseRequest.parse(request.body)?.successorSystemId),
+    timeline: await control(request.params.name).release(parseBody(releaseRequest, request.body)?.successorSystemId),
   }));
+}
+
+/** What is asked for wrongly is the asker's mistake: nothing was tried. */
+function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  throw new Fault({ kind: "invalid", code: "invalid-request", what: z.prettifyError(parsed.error) });
 }
 
 function keyOfFenced(parts: ApiParts, name: string): string {

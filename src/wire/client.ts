@@ -55,9 +55,11 @@ function ask<T>(options: AgentClientOptions, method: string, path: string, body?
         response.on("error", unreachable);
         response.on("end", () => {
           try {
-            const answer = JSON.parse(Buffer.concat(chunks).toString()) as T | ErrorAnswer;
+            const answer: unknown = JSON.parse(Buffer.concat(chunks).toString());
             if (response.statusCode === 200) resolve(answer as T);
-            else reject(faultFromDocument((answer as ErrorAnswer).error));
+            else if (isErrorAnswer(answer)) reject(faultFromDocument(answer.error));
+            else
+              unreachable(new Error(`it answered with status ${response.statusCode ?? 0}, and not as an agent does`));
           } catch (error) {
             unreachable(error);
           }
@@ -68,4 +70,11 @@ function ask<T>(options: AgentClientOptions, method: string, path: string, body?
     call.on("error", unreachable);
     call.end(text);
   });
+}
+
+/** An agent of another release, or something that is no agent, may answer a question that it does not know. */
+function isErrorAnswer(answer: unknown): answer is ErrorAnswer {
+  if (typeof answer !== "object" || answer === null || !("error" in answer)) return false;
+  const { error } = answer;
+  return typeof error === "object" && error !== null && "code" in error && "what" in error;
 }
