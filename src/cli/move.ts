@@ -67,7 +67,7 @@ async function runMove(
   io: Io,
 ): Promise<Move> {
   const from = await findServing(spec, fileserver, fenced);
-  const to = chooseTarget(spec, target, from);
+  const to = chooseTarget(spec, target, from, fenced);
   io.progress(
     from === undefined
       ? `${fileserver}: nobody serves it; ${to} takes it over`
@@ -149,10 +149,23 @@ async function findServing(spec: Spec, fileserver: string, fenced: string | unde
   return serving[0]?.node;
 }
 
-function chooseTarget(spec: Spec, target: string | undefined, from: string | undefined): string {
+/** @param fenced a node that is down: known, but never a target. */
+export function chooseTarget(
+  spec: Spec,
+  target: string | undefined,
+  from: string | undefined,
+  fenced: string | undefined,
+): string {
   const names: readonly string[] = spec.cluster.nodes.map((node) => node.name);
+  if (fenced !== undefined && !names.includes(fenced)) throw unknownName("node", fenced, names);
   if (target !== undefined) {
     if (!names.includes(target)) throw unknownName("node", target, names);
+    if (target === fenced)
+      throw new Fault({
+        kind: "invalid",
+        code: "target-fenced",
+        what: `${target} cannot take it: you say that it is down`,
+      });
     if (target === from)
       throw new Fault({
         kind: "refused",
@@ -161,7 +174,7 @@ function chooseTarget(spec: Spec, target: string | undefined, from: string | und
       });
     return target;
   }
-  const others = names.filter((name) => name !== from);
+  const others = names.filter((name) => name !== from && name !== fenced);
   const [only, ...more] = others;
   if (only !== undefined && more.length === 0) return only;
   throw new Fault({
@@ -176,7 +189,8 @@ function lengthMs(timeline: Timeline): number {
   return Math.max(0, ...timeline.steps.map((step) => step.endMs));
 }
 
-function joinTimelines(released: Timeline | undefined, taken: Timeline, offsetMs: number): Timeline {
+/** One timeline with the release's zero: the takeover's steps are moved by `offsetMs`. */
+export function joinTimelines(released: Timeline | undefined, taken: Timeline, offsetMs: number): Timeline {
   const later = (step: TimelineStep): TimelineStep => ({
     ...step,
     startMs: step.startMs + offsetMs,

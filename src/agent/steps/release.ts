@@ -44,6 +44,8 @@ const GONE_INTERVAL_MS = 10;
 
 /** Daemons that hold nothing but would tell lockd and clients the wrong thing if they ended politely. */
 const STATD_NAMES = ["rpcbind", "rpc.statd", "sm-notify"];
+/** By name, because the holder's own commands run in the same scope at the same time. */
+const DAEMON_NAMES = [...STATD_NAMES, "rpc.mountd", "nfsdcld"];
 
 export const releaseSteps: ReleaseSteps = {
   "sync-volumes": async ({ fileserver }, context, boundMs) => {
@@ -120,7 +122,7 @@ export const releaseSteps: ReleaseSteps = {
       clock,
       { what: "the daemons", timeoutMs: boundMs, intervalMs: GONE_INTERVAL_MS },
       async () => {
-        const left = (await scopeProcesses(fileserver.name)).filter((process) => isDaemon(process.name));
+        const left = (await scopeProcesses(fileserver.name)).filter((process) => DAEMON_NAMES.includes(process.name));
         for (const process of left) kill(process.pid);
         return left.length === 0 ? true : undefined;
       },
@@ -193,11 +195,6 @@ export const releaseSteps: ReleaseSteps = {
     await rm(holderFolder(fileserver.name), { recursive: true, force: true });
   },
 };
-
-/** Shells are the holder and its commands; everything else in the scope is a daemon. */
-function isDaemon(name: string): boolean {
-  return name !== "sh" && name !== "systemd-run";
-}
 
 function kill(pid: number): void {
   try {
