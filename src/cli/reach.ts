@@ -30,7 +30,7 @@ export async function reachNode(spec: Spec, node: string): Promise<ReachedNode> 
   return {
     name: node,
     agent: agentClient({ socket: forward.socket, node, timeoutMs: REQUEST_TIMEOUT_MS }),
-    close: forward.close,
+    close: () => forward.close(),
   };
 }
 

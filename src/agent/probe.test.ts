@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { expectCommands, type ExpectedCommand } from "../../tests/expected-commands.ts";
+import { SAMPLE_SPEC } from "../../tests/sample-spec.ts";
+import { Fault } from "../base/fault.ts";
+import { loadSpec } from "../model/load.ts";
+import type { FileserverSpec } from "../model/spec.ts";
+import { systemClock } from "../system/clock.ts";
+import { toolPath } from "../system/tools.ts";
+import type { Node } from "./context.ts";
+import { probeAddress, probeBeforeMove, refuseTaken } from "./probe.ts";
+
+const SAMPLE = loadSpec(SAMPLE_SPEC, "sample").fileservers[0] as FileserverSpec;
+const RUN = `timeout 0.3 ${toolPath("arping")} -D -I eth1 -c 1 -w 1 10.77.0.50`;
+
+/** arping -D of iputils when somebody answers. */
+const answered = (mac: string): ExpectedCommand => ({
+  run: RUN,
+  status: 1,
+  stdout: `ARPING 10.77.0.50 from 0.0.0.0 eth1\nUnicast reply from 10.77.0.50 [${mac}]  1.003ms\nSent 1 probes (1 broadcast(s))\n`,
+});
+
+function nodeWith(...expected: readonly ExpectedCommand[]): Node {
+  return {
+    name: "n1",
+    cluster: "lab",
+    commands: expectCommands(...expected),
+    clock: systemClock,
+    timeScale: 1,
+    reservationKey: "0x1",
+    nodeOfKey: () => undefined,
+    log: () => undefined,
+  };
+}
+
+describe("probeAddress", () => {
+  test("nobody answers: arping's own end, or the shorter wait", async () => {
+    for (const status of [0, 124])
+      assert.equal(await probeAddress(nodeWith({ run: RUN, status }), SAMPLE, "10.77.0.50"), undefined);
+  });
+
+  test("somebody answers, with this hardware address", async () => {
+    assert.equal(
+      await probeAddress(nodeWith(answered("52:54:00:AB:CD:EF")), SAMPLE, "10.77.0.50"),
+      "52:54:00:ab:cd:ef",
+    );
+  });
+
+  test("a question that could not be asked is not the answer that nobody is there", async () => {
+    const node = nodeWith({ run: RUN, status: 2, stderr: "arping: Interface eth1 is down" });
+    await assert.rejects(probeAddress(node, SAMPLE, "10.77.0.50"), /Interface eth1 is down/);
+  });
+});
+
+describe("before a move", () => {
+  test("the fileserver itself may answer, or nobody: that settles it", async () => {
+    assert.equal(await probeBeforeMove(nodeWith(answered(SAMPLE.mac.toUpperCase())), SAMPLE), true);
+    assert.equal(await probeBeforeMove(nodeWith({ run: RUN }), SAMPLE), true);
+  });
+
+  test("anybody else is refused, by name", async () => {
+    await assert.rejects(probeBeforeMove(nodeWith(answered("52:54:00:ab:cd:ef")), SAMPLE), (error) => {
+      assert.ok(error instanceof Fault && error.code === "address-taken" && error.kind === "refused");
+      assert.match(error.message, /52:54:00:ab:cd:ef/);
+      return true;
+    });
+  });
+
+  test("an ipvlan has its parent's hardware address: nothing is asked and nothing is settled", async () => {
+    assert.equal(await probeBeforeMove(nodeWith(), { ...SAMPLE, link: "ipvlan" }), false);
+  });
+});
+
+test("at the takeover even the fileserver's own answer is one too many", () => {
+  assert.doesNotThrow(() => refuseTaken(SAMPLE, "10.77.0.50", undefined));
+  const remedyFor = (mac: string): string => {
+    try {
+      refuseTaken(SAMPLE, "10.77.0.50", mac);
+    } catch (error) {
+      if (error instanceof Fault) return error.remedy ?? "";
+    }
+    return assert.fail("not refused");
+  };
+  assert.match(remedyFor(SAMPLE.mac), /another node still serves it/);
+  assert.match(remedyFor("52:54:00:ab:cd:ef"), /find that machine/);
+});
