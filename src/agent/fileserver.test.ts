@@ -86,8 +86,8 @@ describe("the disks behind the volumes", () => {
 
   test("of a volume group: its disks and its owner", async () => {
     const commands = expectCommands(
-      { run: PVS, stdout: recorded("lvm/pvs-home.json") },
-      { run: LVS, stdout: recorded("lvm/lvs-home.json") },
+      { run: PVS, stdout: recorded("lvm/pvs-home.txt") },
+      { run: LVS, stdout: recorded("lvm/lvs-home.txt") },
     );
     const facts = await lookAtVolumes(nodeWith(commands), ABSENT);
     assert.deepEqual([...facts.keys()], ["data"]);
@@ -98,8 +98,8 @@ describe("the disks behind the volumes", () => {
 
   test("a logical volume or a disk that is not there is refused", async () => {
     const commands = expectCommands(
-      { run: PVS, stdout: recorded("lvm/pvs-home.json") },
-      { run: LVS, stdout: recorded("lvm/lvs-none.json") },
+      { run: PVS, stdout: recorded("lvm/pvs-home.txt") },
+      { run: LVS, stdout: recorded("lvm/lvs-none.txt") },
     );
     await assert.rejects(lookAtVolumes(nodeWith(commands), ABSENT), hasCode("device-missing"));
     const onDisk: FileserverSpec = {

@@ -81,6 +81,7 @@ export interface FileserverControl {
   history(): readonly Timeline[];
 }
 
+// oxlint-disable-next-line max-lines-per-function -- the functions inside share the one run under way, which is nobody else's
 export function controlFileserver(node: Node, spec: FileserverSpec): FileserverControl {
   let running: FileserverState | undefined;
   let holder: { readonly client: HolderClient; readonly pid: number } | undefined;

@@ -1,4 +1,4 @@
-/** Looked at: this very process, which is as good as any. */
+/** Looked at: this very process, which will do. */
 import assert from "node:assert/strict";
 import { mkdtempSync, openSync, closeSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -17,7 +17,7 @@ function timeline(...steps: readonly (readonly [string, number, number])[]): Tim
 test("the explained pause is from the first silence to the last opening", () => {
   const moved = timeline(
     ["put-state-aside", 0, 90],
-    ["silence-address", 100, 110],
+    ["hold-requests", 100, 110],
     ["stop-nfsd", 110, 400],
     ["open-address:10.77.0.50", 1500, 1540],
     ["open-address:fd77::50", 1500, 1560],
@@ -29,12 +29,12 @@ test("the explained pause is from the first silence to the last opening", () => 
 
 test("a timeline that lacks silence or opening explains nothing", () => {
   assert.equal(silenceOf(timeline(["open-address", 10, 20])), undefined);
-  assert.equal(silenceOf(timeline(["silence-address", 10, 20])), undefined);
-  assert.equal(silenceOf(timeline(["silence-address", 0, 1], ["open-addresses", 10, 20])), undefined);
+  assert.equal(silenceOf(timeline(["hold-requests", 10, 20])), undefined);
+  assert.equal(silenceOf(timeline(["hold-requests", 0, 1], ["open-addresses", 10, 20])), undefined);
 });
 
 test("with both clocks the pause falls into three parts", () => {
-  const moved = timeline(["silence-address", 100, 110], ["open-address", 1500, 1560]);
+  const moved = timeline(["hold-requests", 100, 110], ["open-address", 1500, 1560]);
   const pause = { pauseMs: 1650, normalIntervalMs: 50, gapStartUs: 10_060_000, gapEndUs: 11_760_000 };
   const shorter = { ...pause, pauseMs: 1600, gapEndUs: 11_710_000 };
   assert.deepEqual(explainPause(moved, [shorter, pause], 10_000_000), {

@@ -89,7 +89,7 @@ function fake(duringMove: (pid: number) => Promise<void>): Fake {
     await duringMove(probePid);
     const step = { node: to, outcome: "done" } as const;
     const steps = [
-      { ...step, step: "silence-address", startMs: 0, endMs: 5 },
+      { ...step, step: "hold-requests", startMs: 0, endMs: 5 },
       { ...step, step: "open-address", startMs: PAUSE_MS - 5, endMs: PAUSE_MS },
     ];
     node = to;

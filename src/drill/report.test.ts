@@ -45,7 +45,7 @@ function run(parts: Partial<MeasuredRun> = {}): MeasuredRun {
       startedAtMs: 0,
       outcome: "done",
       steps: [
-        { ...step, step: "silence-address", startMs: 100, endMs: 110 },
+        { ...step, step: "hold-requests", startMs: 100, endMs: 110 },
         { ...step, step: "open-address", startMs: 1700, endMs: 1780 },
       ],
     },

@@ -38,17 +38,17 @@ function pvs(...rows: readonly (readonly [name: string, systemId: string])[]): s
 
 describe("reading a volume group", () => {
   test("its owner, volumes and disks", async () => {
-    assert.deepEqual(parseVolumeGroup("home", recorded("lvm/pvs-home.json"), recorded("lvm/lvs-home.json")), HOME);
+    assert.deepEqual(parseVolumeGroup("home", recorded("lvm/pvs-home.txt"), recorded("lvm/lvs-home.txt")), HOME);
     const commands = expectCommands(
-      { run: PVS, stdout: recorded("lvm/pvs-home.json") },
-      { run: LVS, stdout: recorded("lvm/lvs-home.json") },
+      { run: PVS, stdout: recorded("lvm/pvs-home.txt") },
+      { run: LVS, stdout: recorded("lvm/lvs-home.txt") },
     );
     assert.deepEqual(await readVolumeGroup(commands, "home"), HOME);
     commands.assertAllRan();
   });
 
   test("a group without owner, on several disks", () => {
-    const group = parseVolumeGroup("v", pvs(["/dev/sda", ""], ["/dev/sdb", ""]), recorded("lvm/lvs-none.json"));
+    const group = parseVolumeGroup("v", pvs(["/dev/sda", ""], ["/dev/sdb", ""]), recorded("lvm/lvs-none.txt"));
     assert.deepEqual(group, { name: "v", systemId: "", logicalVolumes: [], disks: ["/dev/sda", "/dev/sdb"] });
   });
 
@@ -56,15 +56,15 @@ describe("reading a volume group", () => {
     const lvs = JSON.stringify({
       report: [{ lv: ["linear", "striped"].map((segtype) => ({ lv_name: "data", segtype })) }],
     });
-    const group = parseVolumeGroup("home", recorded("lvm/pvs-home.json"), lvs);
+    const group = parseVolumeGroup("home", recorded("lvm/pvs-home.txt"), lvs);
     assert.deepEqual(group?.logicalVolumes, [{ name: "data", segmentTypes: ["linear", "striped"] }]);
   });
 
   test("a group that is not there: LVM says so with an empty report", async () => {
-    assert.equal(parseVolumeGroup("none", recorded("lvm/pvs-none.json"), recorded("lvm/lvs-none.json")), undefined);
+    assert.equal(parseVolumeGroup("none", recorded("lvm/pvs-none.txt"), recorded("lvm/lvs-none.txt")), undefined);
     const commands = expectCommands(
-      { run: PVS, stdout: recorded("lvm/pvs-none.json") },
-      { run: LVS, stdout: recorded("lvm/lvs-none.json") },
+      { run: PVS, stdout: recorded("lvm/pvs-none.txt") },
+      { run: LVS, stdout: recorded("lvm/lvs-none.txt") },
     );
     await assert.rejects(readVolumeGroup(commands, "home"), hasCode("volume-group-missing"));
   });
@@ -72,7 +72,7 @@ describe("reading a volume group", () => {
   test("LVM that fails is an error, not a group that is missing", async () => {
     const commands = expectCommands(
       { run: PVS, status: 5, stderr: "Failed to find devices." },
-      { run: LVS, stdout: recorded("lvm/lvs-none.json") },
+      { run: LVS, stdout: recorded("lvm/lvs-none.txt") },
     );
     await assert.rejects(readVolumeGroup(commands, "home"), hasCode("command-failed"));
   });
@@ -80,7 +80,7 @@ describe("reading a volume group", () => {
   test("a disk of the group is gone: refused", async () => {
     const commands = expectCommands(
       { run: PVS, stdout: pvs(["/dev/sda", "n1"], ["[unknown]", "n1"]) },
-      { run: LVS, stdout: recorded("lvm/lvs-home.json") },
+      { run: LVS, stdout: recorded("lvm/lvs-home.txt") },
     );
     await assert.rejects(readVolumeGroup(commands, "home"), hasCode("volume-group-incomplete"));
   });
