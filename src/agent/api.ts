@@ -73,7 +73,8 @@ function addRoutes(api: FastifyInstance, parts: ApiParts): void {
   }));
   api.get<Named>("/v1/fileservers/:name/history", (request) => Promise.resolve(control(request.params.name).history()));
   api.post<Named>("/v1/fileservers/:name/prepare", async (request): Promise<PrepareAnswer> => {
-    return { systemId: await control(request.params.name).prepare() };
+    const systemId = await control(request.params.name).prepare();
+    return systemId === undefined ? {} : { systemId };
   });
   api.post<Named>("/v1/fileservers/:name/takeover", async (request): Promise<RunAnswer> => {
     const one = control(request.params.name);

@@ -41,7 +41,11 @@ export interface StepContext {
   /** The network was asked for the addresses moments ago (`prepare`), and only the fileserver itself answered. */
   readonly addressesProbed: boolean;
   /** What steps find out for later ones. */
-  readonly found: { handover: Observed<Handover | undefined>; connections: readonly Connection[] };
+  readonly found: {
+    handover: Observed<Handover | undefined>;
+    connections: readonly Connection[];
+    locksToReclaim?: number;
+  };
   /** Set by an operator's word that a node is down: its reservation may be taken. */
   readonly fencedKey?: string;
 }

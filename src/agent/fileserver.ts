@@ -14,7 +14,7 @@ import { releaseGraph } from "../failover/release.ts";
 import type { Step, StepGraph } from "../failover/step.ts";
 import { takeoverGraph } from "../failover/takeover.ts";
 import { coldGraph, warmGraph } from "../failover/warm.ts";
-import { readSystemId } from "../lvm/volume-group.ts";
+import { isPlain, readSystemId } from "../lvm/volume-group.ts";
 import type { FileserverSpec } from "../model/spec.ts";
 import { readState } from "../scsi/reservation.ts";
 import type { FileserverStatus } from "../wire/agent.ts";
@@ -25,6 +25,7 @@ import { exists } from "./inside.ts";
 import { probeBeforeMove } from "./probe.ts";
 import { unknown } from "../base/observed.ts";
 import { observe, type Found } from "./observe.ts";
+import { watchGrace } from "./grace-watch.ts";
 import { holderFolder, PLACES } from "./places.ts";
 import { runGraph, type RunResult, type StepRunners } from "./runner.ts";
 import { readServedConnections, releaseSteps } from "./steps/release.ts";
@@ -72,8 +73,12 @@ export interface TakeoverCircumstances {
 export interface FileserverControl {
   readonly spec: FileserverSpec;
   status(): Promise<FileserverStatus>;
-  /** Makes sure that this node can take over, before anybody waits; resolves with this node's LVM system ID. */
-  prepare(): Promise<string>;
+  /**
+   * Makes sure that this node can take over, before anybody waits. Resolves with this node's LVM system ID, where the
+   * volume groups may be labelled with it before the release; undefined where LVM has to take the volumes down itself
+   * and must know the group as its own until then.
+   */
+  prepare(): Promise<string | undefined>;
   takeover(circumstances?: TakeoverCircumstances): Promise<Timeline>;
   release(successorSystemId?: string): Promise<Timeline>;
   /** Brings the warm standby up where nothing is here; leaves everything else as it is. */
@@ -221,6 +226,15 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     timer.unref();
   }
 
+  function watchLocks({ found, holder: client, insidePid }: StepContext): void {
+    if (found.locksToReclaim === undefined) return;
+    watchGrace({ node, fileserver: spec, holder: client(), insidePid: insidePid(), held: found.locksToReclaim }).then(
+      (said) => node.log(`${spec.name}: ${said}`),
+      // The fileserver may have moved on meanwhile; its grace ends by time then.
+      (error: unknown) => node.log(`${spec.name}: lockd's grace was left to its time: ${explain(error).join("; ")}`),
+    );
+  }
+
   async function stateNow(): Promise<FileserverState> {
     return running ?? (await look()).judgement.state;
   }
@@ -244,9 +258,13 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
       const found = await lookAtDisks();
       const looked = handedOver ? labelledForUs(found) : found;
       const startedAtMs = node.clock.wallMs();
-      const result = await run(takeoverGraph(spec), context(looked, fencedKey));
+      const runContext = context(looked, fencedKey);
+      const result = await run(takeoverGraph(spec), runContext);
       prepared = undefined;
-      if (result.fault === undefined) return remember("takeover", startedAtMs, result);
+      if (result.fault === undefined) {
+        watchLocks(runContext);
+        return remember("takeover", startedAtMs, result);
+      }
       // Half a takeover is undone at once: it must not keep the volume from the other node.
       const undo = await releaseNow();
       const timeline = remember("takeover", startedAtMs, result, undo.fault === undefined);
@@ -301,7 +319,9 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
         if (state !== "warm") await runWarm();
         else await connectHolder();
         prepared = { ...looked, addressesProbed: await probeBeforeMove(node, spec), atMs: node.clock.monotonicMs() };
-        return looked.systemId;
+        return [...looked.facts.values()].every(({ group }) => group === undefined || isPlain(group))
+          ? looked.systemId
+          : undefined;
       });
     },
 

@@ -211,7 +211,7 @@ describe("a holder", () => {
   });
 
   test("as the door for the node's own tools", async () => {
-    const commands = hostCommands(holder, 1);
+    const commands = await hostCommands(() => Promise.resolve(holder), 1);
     const result = await commands.run({
       tool: "sh",
       args: ["-c", "echo out; echo err >&2; exit 6"],

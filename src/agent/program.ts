@@ -32,8 +32,10 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
   const spec = loadSpec(await readSpec(settings.specPath), settings.specPath);
   const name = settings.nodeName ?? hostname().split(".")[0] ?? "";
   await mkdir(PLACES.run, { recursive: true, mode: 0o700 });
-  await startHostHolder(systemClock, HOLDER_BOUND_MS * settings.timeScale);
-  const commands = hostCommands(openHolder(holderFolder(HOST_HOLDER)), settings.timeScale);
+  const commands = await hostCommands(async () => {
+    await startHostHolder(systemClock, HOLDER_BOUND_MS * settings.timeScale);
+    return openHolder(holderFolder(HOST_HOLDER));
+  }, settings.timeScale);
   const node = makeNode(spec, name, { commands, timeScale: settings.timeScale, log });
   await prepareKernel(node.commands, spec);
   const controls = new Map<string, FileserverControl>(

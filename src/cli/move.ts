@@ -2,6 +2,7 @@
 import { Fault } from "../base/fault.ts";
 import { drawTimeline } from "../drill/draw.ts";
 import type { Spec } from "../model/spec.ts";
+import type { TakeoverRequest } from "../wire/agent.ts";
 import type { Timeline, TimelineStep } from "../wire/timeline.ts";
 import type { CliCommand, Io } from "./command.ts";
 import { askNodes, reachNode, type ReachedNode } from "./reach.ts";
@@ -82,10 +83,13 @@ async function runMove(
     const { systemId } = await destination.agent.prepare(fileserver);
     io.progress(`${fileserver}: ${to} is prepared`);
     const started = performance.now();
-    const released =
-      source === undefined ? undefined : await source.agent.release(fileserver, { successorSystemId: systemId });
+    const successor = systemId === undefined ? {} : { successorSystemId: systemId };
+    const released = source === undefined ? undefined : await source.agent.release(fileserver, successor);
     const releasedMs = performance.now();
-    const taken = await takeOver(fileserver, destination, source, fenced);
+    const taken = await takeOver(fileserver, destination, source, {
+      handedOver: source !== undefined && systemId !== undefined,
+      ...(fenced === undefined ? {} : { fencedNode: fenced }),
+    });
     const endedMs = performance.now();
     const durationMs = endedMs - started;
     // The two nodes' clocks are not compared: each run ended when its answer came, and lasted as long as it says.
@@ -106,13 +110,10 @@ async function takeOver(
   fileserver: string,
   destination: ReachedNode,
   source: ReachedNode | undefined,
-  fenced: string | undefined,
+  request: TakeoverRequest,
 ): Promise<Timeline> {
   try {
-    return await destination.agent.takeover(fileserver, {
-      handedOver: source !== undefined,
-      ...(fenced === undefined ? {} : { fencedNode: fenced }),
-    });
+    return await destination.agent.takeover(fileserver, request);
   } catch (error) {
     if (source === undefined) throw error;
     await source.agent.takeover(fileserver);

@@ -8,7 +8,7 @@ import type { Clock } from "../system/clock.ts";
 import type { Timeline } from "../wire/timeline.ts";
 import { kernelLog, mountExport, unmountExport, type MountSettings } from "./client.ts";
 import { clockOffsetMs, timelineZeroUs } from "./clocks.ts";
-import type { Family, LoopKind, Protocol } from "./names.ts";
+import { heldLocks, type Family, type LoopKind, type Protocol } from "./names.ts";
 import { countLostLocks, type WritesVerdict } from "./oracles.ts";
 import type { Window } from "./pause.ts";
 import type { FileserverTarget } from "./placement.ts";
@@ -181,6 +181,7 @@ function loopsOf(settings: MeasureSettings, { target, loops }: Watched, id: stri
     kind,
     directory: kind === "tree" ? drillFolder(settings, target) : `${sessionFolder(settings, target, id)}/${kind}`,
     intervalMs: kind === "tree" ? TREE_INTERVAL_MS : settings.intervalMs,
+    heldLocks: heldLocks(settings.protocol),
     client: at + 1 + Math.floor(settings.random() * 1_000_000),
   }));
 }

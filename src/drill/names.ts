@@ -12,6 +12,17 @@ export type Protocol = (typeof PROTOCOLS)[number];
 
 const VERSIONS: Readonly<Record<Protocol, string>> = { v3: "vers=3", "v4.1": "vers=4.1", "v4.2": "vers=4.2" };
 
+const HELD_LOCKS = 8;
+
+/**
+ * Locks held all the time beside the probed one. None over v3: there a held lock keeps lockd's grace until it is
+ * reclaimed, and a client that was told to wait asks again only after 5 s (NLMCLNT_GRACE_WAIT, fs/lockd/clntproc.c).
+ * What that costs is measured by the drills of lock recovery, not hidden in the pause of a move.
+ */
+export function heldLocks(protocol: Protocol): number {
+  return protocol === "v3" ? 0 : HELD_LOCKS;
+}
+
 /** Of the Internet Protocol. */
 export type Family = 4 | 6;
 

@@ -3,9 +3,9 @@ import { Fault } from "../base/fault.ts";
 import type { DrillDocument } from "./document.ts";
 import { judge, UNNOTICED_PAUSE_MAX_MS, type Subject } from "./judge.ts";
 import { measureActs, type Act, type Measured, type MeasureSettings, type World } from "./measure.ts";
-import { PROBES, type Family, type LoopKind, type Protocol } from "./names.ts";
+import { heldLocks, PROBES, type Family, type LoopKind, type Protocol } from "./names.ts";
 import { killAgent } from "./kill-agent.ts";
-import { HELD_LOCKS } from "./probe/works.ts";
+
 import type { FileserverTarget } from "./placement.ts";
 import { seeded } from "./random.ts";
 import { TREE_FILES_MIN } from "./tree.ts";
@@ -161,6 +161,6 @@ function subjectOf(scenario: string, act: string, world: World, settings: DrillS
     seed: settings.seed,
     system: world.system,
     accelerator: world.accelerator,
-    locksHeld: HELD_LOCKS,
+    locksHeld: heldLocks(settings.protocol),
   };
 }

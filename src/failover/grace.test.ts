@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { known, unknown } from "../base/observed.ts";
-import { ruleLockdGrace, type GraceFacts, type Handover } from "./grace.ts";
+import { ruleLockdGrace, ruleReclaimed, type GraceFacts, type Handover } from "./grace.ts";
 
 const released = (nlmLocksHeld: number): GraceFacts["handover"] => known<Handover | undefined>({ nlmLocksHeld });
 const crashed: GraceFacts["handover"] = known(undefined);
@@ -90,4 +90,16 @@ describe("lockd's grace", () => {
       }),
     );
   });
+});
+
+test("a grace that was kept ends when every lock that was held is held again, and on nothing less", () => {
+  const full = { held: 3, reclaimed: known(3), unnotified: known(0) };
+  assert.deepEqual(ruleReclaimed(full), { end: true, because: "all 3 v3 locks are reclaimed" });
+  for (const facts of [
+    { ...full, reclaimed: known(2) },
+    { ...full, unnotified: known(1) },
+    { ...full, reclaimed: unknown<number>("no such file") },
+    { ...full, unnotified: unknown<number>("no such file") },
+  ])
+    assert.equal(ruleReclaimed(facts).end, false, JSON.stringify(facts));
 });

@@ -40,3 +40,24 @@ export function ruleLockdGrace(facts: GraceFacts): GraceRuling {
   if (held === 0) return { end: true, because: "the release saw no v3 lock held" };
   return { end: false, because: `${held} v3 locks wait to be reclaimed` };
 }
+
+export interface ReclaimFacts {
+  /** NLM locks that were held at the release. */
+  readonly held: number;
+  /** NLM locks on the volumes now; while the grace lasts only reclaims are granted (nlmsvc_lock, fs/lockd/svclock.c). */
+  readonly reclaimed: Observed<number>;
+  /** Clients in statd's list that have not answered their notification. */
+  readonly unnotified: Observed<number>;
+}
+
+/** Whether a grace that was kept may end before its time: when every lock that was held is held again. */
+export function ruleReclaimed(facts: ReclaimFacts): GraceRuling {
+  if (!facts.unnotified.known)
+    return { end: false, because: `statd's list could not be read: ${facts.unnotified.why}` };
+  if (!facts.reclaimed.known) return { end: false, because: `the locks could not be read: ${facts.reclaimed.why}` };
+  if (facts.unnotified.value > 0)
+    return { end: false, because: `${facts.unnotified.value} clients have not answered their notification` };
+  if (facts.reclaimed.value < facts.held)
+    return { end: false, because: `${facts.reclaimed.value} of ${facts.held} v3 locks are reclaimed` };
+  return { end: true, because: `all ${facts.held} v3 locks are reclaimed` };
+}

@@ -26,13 +26,25 @@ export function parseProcNetTcp(text: string): readonly Connection[] {
 
 /** Bytes written but not acknowledged (tx_queue) of each connection, in whatever state, with one of the local ports. */
 export function parseSendQueues(text: string, localPorts: readonly number[]): readonly number[] {
+  return parseQueues(text, localPorts).map(([sending]) => sending);
+}
+
+/** Bytes received but not read (rx_queue) of each connection, in whatever state, with one of the local ports. */
+export function parseReceiveQueues(text: string, localPorts: readonly number[]): readonly number[] {
+  return parseQueues(text, localPorts).map(([, received]) => received);
+}
+
+function parseQueues(text: string, localPorts: readonly number[]): readonly (readonly [number, number])[] {
   return text
     .split("\n")
     .slice(1)
     .flatMap((line) => {
       const [, local, , state, queues] = line.trim().split(/\s+/);
       if (local === undefined || queues === undefined || state === LISTEN) return [];
-      return localPorts.includes(parseEndpoint(local)[1]) ? [parseInt(queues.split(":")[0] ?? "", 16)] : [];
+      const [sending = "", received = ""] = queues.split(":");
+      return localPorts.includes(parseEndpoint(local)[1])
+        ? [[parseInt(sending, 16), parseInt(received, 16)] as const]
+        : [];
     });
 }
 

@@ -164,10 +164,13 @@ const PLAIN_SEGMENTS: readonly string[] = ["linear", "striped"];
  * that it would do; anything with volumes below it (thin, cache, raid) is left to LVM.
  */
 export function deactivation(group: VolumeGroup, lv: string): Command {
-  const volume = group.logicalVolumes.find(({ name }) => name === lv);
-  const plain = volume !== undefined && volume.segmentTypes.every((type) => PLAIN_SEGMENTS.includes(type));
-  if (!plain) return deactivate(group.name, lv, group.disks);
+  if (!isPlain(group) || !hasVolume(group, lv)) return deactivate(group.name, lv, group.disks);
   return { tool: "dmsetup", args: ["remove", "--noudevsync", mapperName(group.name, lv)], timeoutMs: TIMEOUT_MS };
+}
+
+/** Nothing in the group has volumes below it. */
+export function isPlain(group: VolumeGroup): boolean {
+  return group.logicalVolumes.every(({ segmentTypes }) => segmentTypes.every((type) => PLAIN_SEGMENTS.includes(type)));
 }
 
 const DEACTIVATE_ATTEMPTS_MAX = 10;

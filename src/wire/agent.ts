@@ -27,8 +27,8 @@ export interface RunAnswer {
 }
 
 export interface PrepareAnswer {
-  /** What the volume groups are labelled with when this node takes over. */
-  readonly systemId: string;
+  /** What the volume groups may be labelled with before the release; absent where they must not be. */
+  readonly systemId?: string;
 }
 
 export interface ReleaseRequest {

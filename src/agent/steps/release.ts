@@ -1,9 +1,8 @@
 /** The deeds of a release; what they do and why in which order stands in failover/release.ts. */
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { Fault } from "../../base/fault.ts";
 import { HOLD_GROUP } from "../../linux/hold-filter.ts";
-import { parseProcLocks } from "../../linux/proc-locks.ts";
-import { parseProcNetTcp, parseSendQueues, type Connection } from "../../linux/proc-net-tcp.ts";
+import { parseProcNetTcp, parseReceiveQueues, parseSendQueues, type Connection } from "../../linux/proc-net-tcp.ts";
 import { claim, deactivateVolume, mapperName } from "../../lvm/volume-group.ts";
 import type { FileserverSpec } from "../../model/spec.ts";
 import { connectionsOf } from "../../nfs/tickle.ts";
@@ -15,6 +14,7 @@ import { toolPath } from "../../system/tools.ts";
 import { scaled, unknownVolume, type StepContext } from "../context.ts";
 import { runInside, saidBy } from "../holder-client.ts";
 import { exists, linkIsUp, mapperDevice, mountsInside, nfsdThreads, readOptional, scopeProcesses } from "../inside.ts";
+import { countNlmLocks } from "../lock-count.ts";
 import { holderFolder, scopeFolder, volumePath } from "../places.ts";
 import type { StepRunners } from "../runner.ts";
 import { holdList, stateFolder, writeConnections, writeHandover } from "../state-folder.ts";
@@ -89,11 +89,13 @@ export const releaseSteps: ReleaseSteps = {
     const folder = stateFolder(pid, fileserver);
     const [connections, locks] = await Promise.all([
       readServedConnections(fileserver, pid),
-      countNlmLocks(fileserver, context),
+      countNlmLocks(fileserver, pid),
     ]);
     await writeConnections(folder, connections);
-    await writeHandover(folder, { nlmLocksHeld: locks });
-    return { detail: `${connections.length} connections, ${locks} v3 locks` };
+    // A request that waits in a socket may still be granted: then the count is not the last word.
+    const waiting = await waitingBytes(fileserver.nfs.ports.lockd, pid);
+    await writeHandover(folder, { nlmLocksHeld: waiting === 0 ? locks : locks + 1 });
+    return { detail: `${connections.length} connections, ${locks} v3 locks${waiting === 0 ? "" : ", more may come"}` };
   },
 
   "hold-nsm-list": async ({ fileserver }, context) => {
@@ -216,26 +218,15 @@ async function unsentBytes(fileserver: FileserverSpec, pid: number): Promise<num
   return queues.reduce((sum, bytes) => sum + Math.max(0, bytes - 1), 0);
 }
 
+/** Bytes of requests to the lock manager that it has not read yet. */
+async function waitingBytes(lockdPort: number, pid: number): Promise<number> {
+  const texts = await Promise.all(["tcp", "tcp6"].map((name) => readOptional(`/proc/${pid}/net/${name}`)));
+  return texts.flatMap((text) => parseReceiveQueues(text ?? "", [lockdPort])).reduce((sum, bytes) => sum + bytes, 0);
+}
+
 /** Established connections of clients to nfsd and lockd, read without a fork. */
 export async function readServedConnections(fileserver: FileserverSpec, pid: number): Promise<readonly Connection[]> {
   const texts = await Promise.all(["tcp", "tcp6"].map((name) => readOptional(`/proc/${pid}/net/${name}`)));
   const all = texts.flatMap((text) => parseProcNetTcp(text ?? ""));
   return connectionsOf(all, servedPorts(fileserver));
-}
-
-/** Locks on the fileserver's volumes that lockd holds for v3 clients: their owner in /proc/locks is the kernel thread lockd. */
-async function countNlmLocks(fileserver: FileserverSpec, context: StepContext): Promise<number> {
-  const mounts = await mountsInside(context.insidePid());
-  const volumes = fileserver.volumes.flatMap((volume) => mounts.filter((mount) => mount.path === volumePath(volume)));
-  const locks = parseProcLocks(await readFile("/proc/locks", "utf8")).filter((lock) =>
-    volumes.some(({ device }) => device.major === lock.device.major && device.minor === lock.device.minor),
-  );
-  const owners = await Promise.all(locks.map((lock) => isLockd(lock.pid)));
-  return owners.filter(Boolean).length;
-}
-
-async function isLockd(pid: number): Promise<boolean> {
-  const name = await readOptional(`/proc/${pid}/comm`);
-  // An owner that cannot be named may be a client's: counted, so that no grace is cut short by it.
-  return name === undefined || name.trim() === "lockd";
 }

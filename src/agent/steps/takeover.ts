@@ -48,6 +48,15 @@ type TakeoverSteps = Pick<
   | "notify-clients"
 >;
 
+/**
+ * sm-notify binds one socket to the address of the name it is given, and reaches clients of that family only: a name
+ * with both families gets the IPv6 one. The IPv4 address, which the namespace's hosts file resolves back to the host
+ * name, reaches those who are resolved by either (seen in the lab: "Network is unreachable").
+ */
+function notifierName(fileserver: FileserverSpec): string {
+  return fileserver.addresses.find(({ family }) => family === 4)?.address ?? fileserver.hostname;
+}
+
 const TICKLE_INPUT = "/run/holdfast/tickle";
 
 export const takeoverSteps: TakeoverSteps = {
@@ -169,6 +178,9 @@ export const takeoverSteps: TakeoverSteps = {
       monitoredClients: await monitoredClients(folder),
     });
     if (ruling.end) await runInside(context.holder(), [["write_file", "/proc/fs/lockd/nlm_end_grace", "Y"]], boundMs);
+    const { handover } = context.found;
+    if (!ruling.end && handover.known && handover.value !== undefined)
+      context.found.locksToReclaim = handover.value.nlmLocksHeld;
     return { detail: `${ruling.end ? "ended" : "kept"}: ${ruling.because}` };
   },
 
@@ -211,7 +223,7 @@ export const takeoverSteps: TakeoverSteps = {
     const monitored = await monitoredClients(stateFolder(context.insidePid(), fileserver));
     await runInside(
       context.holder(),
-      [[toolPath("sm-notify"), "-f", "-P", NSM_PATH, "-v", fileserver.hostname]],
+      [[toolPath("sm-notify"), "-f", "-P", NSM_PATH, "-v", notifierName(fileserver)]],
       boundMs,
     );
     return { detail: monitored.known ? `${monitored.value} clients` : monitored.why };

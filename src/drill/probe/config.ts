@@ -9,6 +9,8 @@ export interface LoopConfig {
   readonly directory: string;
   readonly intervalMs: number;
   readonly client: number;
+  /** Of a lock loop: locks that it holds all the time beside the probed one. */
+  readonly heldLocks: number;
 }
 
 export interface ProbeConfig {

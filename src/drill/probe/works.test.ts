@@ -16,7 +16,7 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }));
 
 function writeSome(count: number): string {
-  const work = writeWork({ directory, client: 3 });
+  const work = writeWork({ directory, client: 3, heldLocks: 0 });
   let log = headerLine({ kind: "write", intervalMs: 1, startUs: 0, wallMs: 0 });
   for (let round = 0; round < count; round += 1) log += successLine(round, 1, work.once());
   work.close();
@@ -38,7 +38,7 @@ test("what was acknowledged is read back whole; what was cut away is missed", ()
 });
 
 test("the read probe sees content that is not what was written", () => {
-  const work = readWork({ directory, client: 1 });
+  const work = readWork({ directory, client: 1, heldLocks: 0 });
   for (let round = 0; round < 5; round += 1) work.once();
   truncateSync(join(directory, "uncached.dat"), 0);
   assert.throws(() => work.once(), { code: "EWRONGCONTENT" });
@@ -46,7 +46,7 @@ test("the read probe sees content that is not what was written", () => {
 });
 
 test("the open probe makes a new file each round and keeps only the latest", () => {
-  const work = openWork({ directory, client: 1 });
+  const work = openWork({ directory, client: 1, heldLocks: 0 });
   for (let round = 0; round < 20; round += 1) work.once();
   assert.equal(readdirSync(directory).length, 8);
   rmSync(directory, { recursive: true });

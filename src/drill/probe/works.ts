@@ -21,6 +21,8 @@ export interface WorkSettings {
   readonly directory: string;
   /** Stands in every record and in the names of new files. */
   readonly client: number;
+  /** Of the lock work: locks held all the time beside the probed one; they have to be reclaimed at every move. */
+  readonly heldLocks: number;
 }
 
 /** The file that `write` leaves for verification; slot N holds record N. */
@@ -31,8 +33,6 @@ const READ_RECORDS = 1024;
 const READ_STRIDE = 389;
 const OPEN_FILES_KEPT = 8;
 const LOCK_RANGES = 64;
-/** Locks held all the time beside the probed one: they have to be reclaimed at every move. */
-export const HELD_LOCKS = 8;
 
 /** A held file: one record written and fsynced per round. The returned sequence is acknowledged. */
 export function writeWork(settings: WorkSettings): Work {
@@ -111,14 +111,14 @@ export function openWork(settings: WorkSettings): Work {
   };
 }
 
-/** An exclusive lock of one byte taken and given back per round, while `HELD_LOCKS` others stay held. */
+/** An exclusive lock of one byte taken and given back per round, while `heldLocks` others stay held. */
 export function lockWork(settings: WorkSettings): Work {
   mkdirSync(settings.directory, { recursive: true });
   const locks = openByteLocks();
   const held = openSync(join(settings.directory, `held-${settings.client}.lock`), "w+", 0o644);
-  ftruncateSync(held, HELD_LOCKS * 2);
+  ftruncateSync(held, settings.heldLocks * 2);
   // Every second byte: neighbouring ranges of one owner would be merged into one lock.
-  for (let range = 0; range < HELD_LOCKS; range += 1) locks.lock(held, range * 2);
+  for (let range = 0; range < settings.heldLocks; range += 1) locks.lock(held, range * 2);
   const probed = openSync(join(settings.directory, `probed-${settings.client}.lock`), "w+", 0o644);
   let range = 0;
   return {
