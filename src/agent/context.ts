@@ -38,6 +38,8 @@ export interface StepContext {
   readonly insidePid: () => number;
   readonly volumeFacts: Map<string, VolumeFacts>;
   readonly systemId: string;
+  /** The node that served before has just confirmed its release to whoever asked for this takeover. */
+  readonly handedOver: boolean;
   /** The network was asked for the addresses moments ago (`prepare`), and only the fileserver itself answered. */
   readonly addressesProbed: boolean;
   /** What steps find out for later ones. */
@@ -45,6 +47,8 @@ export interface StepContext {
     handover: Observed<Handover | undefined>;
     connections: readonly Connection[];
     locksToReclaim?: number;
+    record?: { readonly connections: readonly Connection[]; readonly nlmLocksHeld: number };
+    nobodyToNotify?: boolean;
   };
   /** Set by an operator's word that a node is down: its reservation may be taken. */
   readonly fencedKey?: string;

@@ -46,6 +46,7 @@ const HOLDER_BOUND_MS = 10_000;
 interface Looked {
   readonly facts: Map<string, VolumeFacts>;
   readonly systemId: string;
+  readonly handedOver: boolean;
   readonly addressesProbed: boolean;
   readonly atMs: number;
 }
@@ -58,10 +59,16 @@ function labelledForUs(looked: Looked): Looked {
       { disks, ...(group === undefined ? {} : { group: { ...group, systemId: looked.systemId } }) },
     ]),
   );
-  return { ...looked, facts };
+  return { ...looked, facts, handedOver: true };
 }
 
-const NOTHING_LOOKED_AT: Looked = { facts: new Map(), systemId: "", addressesProbed: false, atMs: 0 };
+const NOTHING_LOOKED_AT: Looked = {
+  facts: new Map(),
+  systemId: "",
+  handedOver: false,
+  addressesProbed: false,
+  atMs: 0,
+};
 
 export interface TakeoverCircumstances {
   /** Reservation key of a node that an operator knows to be down. */
@@ -139,6 +146,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
       insidePid: () => living().pid,
       volumeFacts: looked.facts,
       systemId: looked.systemId,
+      handedOver: looked.handedOver,
       addressesProbed: looked.addressesProbed,
       found: { handover: unknown("not read yet"), connections: [] },
       ...(fencedKey === undefined ? {} : { fencedKey }),
@@ -170,7 +178,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     const fresh = prepared !== undefined && node.clock.monotonicMs() - prepared.atMs < scaled(node, LOOK_AGE_MAX_MS);
     if (fresh && prepared !== undefined) return prepared;
     const [facts, systemId] = await Promise.all([lookAtVolumes(node, spec), readSystemId(node.commands)]);
-    return { facts, systemId, addressesProbed: false, atMs: node.clock.monotonicMs() };
+    return { facts, systemId, handedOver: false, addressesProbed: false, atMs: node.clock.monotonicMs() };
   }
 
   async function releaseNow(

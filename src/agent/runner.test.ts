@@ -64,6 +64,7 @@ function contextWith(clock: Clock, timeScale = 1): StepContext {
     insidePid: () => assert.fail("no step of these tests looks inside"),
     volumeFacts: new Map(),
     systemId: "n1",
+    handedOver: false,
     addressesProbed: false,
     found: { handover: known(undefined), connections: [] },
   };

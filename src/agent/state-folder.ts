@@ -114,6 +114,12 @@ async function copyOwned(from: string, to: string): Promise<void> {
   await chmod(to, mode & 0o777);
 }
 
+/** Drops the retired list: nobody in it holds a lock any more. */
+export async function forgetRetired(folder: StateFolder): Promise<void> {
+  const retired = `${folder.path}/nsm/sm.bak`;
+  for (const name of await readdir(retired)) await rm(`${retired}/${name}`, { force: true });
+}
+
 /** Clients that statd monitored and that are still to be notified. */
 export async function monitoredClients(folder: StateFolder): Promise<Observed<number>> {
   try {

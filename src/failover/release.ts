@@ -23,6 +23,7 @@ export function releaseGraph(fileserver: FileserverSpec, successorSystemId?: str
     // an answer that is lost makes the client repeat a request that was done (linux/hold-filter.ts).
     fileserverStep("hold-requests", fileserver, ["sync-volumes", ...handedOver.map((step) => step.id)]),
     fileserverStep("record-connections", fileserver, ["hold-requests"]),
+    fileserverStep("write-handover", fileserver, ["record-connections"]),
     fileserverStep("hold-nsm-list", fileserver, ["hold-requests"]),
     // statd and rpcbind die together and at once: a polite stop empties statd's list or costs 61 s
     // (docs/kernel-nfs.md, section 6, traps 2 and 3).
@@ -60,7 +61,7 @@ function handOverSteps(fileserver: FileserverSpec, successorSystemId: string): r
 
 function volumeSteps(fileserver: FileserverSpec, volume: VolumeSpec): readonly Step[] {
   return [
-    volumeStep("unmount-volume", fileserver, volume, ["stop-daemons"]),
+    volumeStep("unmount-volume", fileserver, volume, ["stop-daemons", "write-handover"]),
     volumeStep("deactivate-volume", fileserver, volume, [volumeStepId("unmount-volume", volume)]),
   ];
 }

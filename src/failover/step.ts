@@ -34,6 +34,7 @@ export interface StepArgs {
   "hold-requests": FileserverArgs;
   "silence-address": FileserverArgs;
   "record-connections": FileserverArgs;
+  "write-handover": FileserverArgs;
   "hold-nsm-list": FileserverArgs;
   "kill-statd": FileserverArgs;
   "stop-nfsd": FileserverArgs;
@@ -108,6 +109,7 @@ export const STEP_BOUNDS_MS: Readonly<Record<StepKind, number>> = {
   "hold-requests": 2_000,
   "silence-address": 2_000,
   "record-connections": 2_000,
+  "write-handover": 5_000,
   "hold-nsm-list": 5_000,
   "kill-statd": 2_000,
   // A thread stuck on dead storage keeps `svc_stop_kthreads` waiting for ever (net/sunrpc/svc.c).
@@ -125,7 +127,8 @@ export function fileserverStep(
   fileserver: FileserverSpec,
   after: readonly string[] = [],
 ): Step {
-  return { id: kind, kind, args: { fileserver }, after, boundMs: STEP_BOUNDS_MS[kind] };
+  // TypeScript compares with unions of up to 25 members only.
+  return { id: kind, kind, args: { fileserver }, after, boundMs: STEP_BOUNDS_MS[kind] } as Step;
 }
 
 /** The same step once per volume. */

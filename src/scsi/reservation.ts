@@ -91,14 +91,19 @@ function unreadable(disk: string, cause: Fault | undefined): Fault {
 /** SCSI status 0x18, RESERVATION CONFLICT, as sg_persist's exit status. */
 const CONFLICT_STATUS = 24;
 
-/** Takes the reservation of a LUN that nobody holds; refused where somebody does. */
-export async function takeReservation(commands: Commands, disk: string, key: ReservationKey): Promise<void> {
-  // Asked before registering: with type 5 a mere registration beside the holder's would already allow writes.
-  const reservation = readReservation(disk);
-  const found = await runPersist(commands, reservation);
-  if (found.status !== 0) throw unreadable(disk, commandFailed(reservation, found));
-  const holder = parseHolder(found.stdout);
-  if (holder !== undefined && holder !== key) throw reservedByOther(disk, holder);
+/**
+ * Takes the reservation of a LUN that nobody holds; refused where somebody does.
+ *
+ * @param released the holder has just confirmed that it gave the LUN free: it is not asked first whether it is, which
+ *   RESERVE finds out in any case.
+ */
+export async function takeReservation(
+  commands: Commands,
+  disk: string,
+  key: ReservationKey,
+  released = false,
+): Promise<void> {
+  if (!released) await refuseReserved(commands, disk, key);
   for (const command of [registerKey(disk, key), reserve(disk, key)]) {
     const result = await runPersist(commands, command);
     if (result.status === 0) continue;
@@ -106,6 +111,15 @@ export async function takeReservation(commands: Commands, disk: string, key: Res
     if (state.holder !== key) await commands.run(unregister(disk, key));
     throw result.status === CONFLICT_STATUS ? reservedByOther(disk, state.holder) : commandFailed(command, result);
   }
+}
+
+/** Asked before registering: with type 5 a mere registration beside the holder's would already allow writes. */
+async function refuseReserved(commands: Commands, disk: string, key: ReservationKey): Promise<void> {
+  const reservation = readReservation(disk);
+  const found = await runPersist(commands, reservation);
+  if (found.status !== 0) throw unreadable(disk, commandFailed(reservation, found));
+  const holder = parseHolder(found.stdout);
+  if (holder !== undefined && holder !== key) throw reservedByOther(disk, holder);
 }
 
 export function reservedByOther(disk: string, holder: ReservationKey | undefined, node?: string): Fault {

@@ -26,6 +26,7 @@ type ReleaseSteps = Pick<
   | "hold-requests"
   | "silence-address"
   | "record-connections"
+  | "write-handover"
   | "hold-nsm-list"
   | "kill-statd"
   | "stop-nfsd"
@@ -86,16 +87,24 @@ export const releaseSteps: ReleaseSteps = {
     const pid = context.insidePid();
     // Without a running server there is nothing new to record, and an older record still counts.
     if ((await nfsdThreads(pid)) === 0) return { outcome: "already" };
-    const folder = stateFolder(pid, fileserver);
-    const [connections, locks] = await Promise.all([
+    const [connections, locks, waiting] = await Promise.all([
       readServedConnections(fileserver, pid),
       countNlmLocks(fileserver, pid),
+      waitingBytes(fileserver.nfs.ports.lockd, pid),
     ]);
-    await writeConnections(folder, connections);
     // A request that waits in a socket may still be granted: then the count is not the last word.
-    const waiting = await waitingBytes(fileserver.nfs.ports.lockd, pid);
-    await writeHandover(folder, { nlmLocksHeld: waiting === 0 ? locks : locks + 1 });
+    context.found.record = { connections, nlmLocksHeld: waiting === 0 ? locks : locks + 1 };
     return { detail: `${connections.length} connections, ${locks} v3 locks${waiting === 0 ? "" : ", more may come"}` };
+  },
+
+  "write-handover": async ({ fileserver }, context) => {
+    const { record } = context.found;
+    if (record === undefined) return { outcome: "already" };
+    const folder = stateFolder(context.insidePid(), fileserver);
+    await Promise.all([
+      writeConnections(folder, record.connections),
+      writeHandover(folder, { nlmLocksHeld: record.nlmLocksHeld }),
+    ]);
   },
 
   "hold-nsm-list": async ({ fileserver }, context) => {

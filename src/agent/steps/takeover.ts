@@ -21,6 +21,7 @@ import { probeAddress, refuseTaken } from "../probe.ts";
 import type { StepRunners } from "../runner.ts";
 import {
   forgetHandover,
+  forgetRetired,
   monitoredClients,
   nfsdcldPath,
   NSM_PATH,
@@ -76,7 +77,7 @@ export const takeoverSteps: TakeoverSteps = {
       if (victim !== undefined && holder === victim)
         await preemptReservation(node.commands, disk, node.reservationKey, victim);
       else
-        await takeReservation(node.commands, disk, node.reservationKey).catch((error: unknown) =>
+        await takeReservation(node.commands, disk, node.reservationKey, context.handedOver).catch((error: unknown) =>
           Promise.reject(withNodeName(error, context, disk)),
         );
     }
@@ -177,7 +178,10 @@ export const takeoverSteps: TakeoverSteps = {
       handover: context.found.handover,
       monitoredClients: await monitoredClients(folder),
     });
-    if (ruling.end) await runInside(context.holder(), [["write_file", "/proc/fs/lockd/nlm_end_grace", "Y"]], boundMs);
+    if (ruling.end) {
+      await runInside(context.holder(), [["write_file", "/proc/fs/lockd/nlm_end_grace", "Y"]], boundMs);
+      context.found.nobodyToNotify = true;
+    }
     const { handover } = context.found;
     if (!ruling.end && handover.known && handover.value !== undefined)
       context.found.locksToReclaim = handover.value.nlmLocksHeld;
@@ -220,6 +224,11 @@ export const takeoverSteps: TakeoverSteps = {
   },
 
   "notify-clients": async ({ fileserver }, context, boundMs) => {
+    if (context.found.nobodyToNotify === true) {
+      // A client that was notified after it took a new lock here would try to reclaim that one, and be refused.
+      await forgetRetired(stateFolder(context.insidePid(), fileserver));
+      return { outcome: "already", detail: "nobody holds a lock that has to be reclaimed" };
+    }
     const monitored = await monitoredClients(stateFolder(context.insidePid(), fileserver));
     await runInside(
       context.holder(),
