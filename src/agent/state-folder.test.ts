@@ -21,6 +21,7 @@ import type { FileserverSpec } from "../model/spec.ts";
 import {
   forgetHandover,
   holdList,
+  makeDatabaseFolder,
   monitoredClients,
   nfsdcldPath,
   prepareStateFolder,
@@ -53,6 +54,7 @@ describe("the state folder", () => {
   test("is made complete, and a second time changes nothing", async () => {
     for (const turn of [1, 2]) {
       await prepare();
+      await makeDatabaseFolder(folder);
       assert.deepEqual(readdirSync(folder.path).sort(), ["nfsdcld", "nsm", "served-by.json"], `turn ${turn}`);
       assert.deepEqual(readdirSync(at("nsm")).sort(), ["sm", "sm.bak"]);
     }
@@ -100,7 +102,8 @@ describe("the state folder", () => {
   test("a full volume is told from one that cannot be written, and both from a node without statd", async () => {
     await prepare();
     // The kernel's own full disk, under the name that is written first.
-    symlinkSync("/dev/full", at("served-by.json.new"));
+    rmSync(at("served-by.json"));
+    symlinkSync("/dev/full", at("served-by.json"));
     await assert.rejects(prepare(), (error) => {
       assert.ok(error instanceof Fault && error.code === "state-folder-full");
       assert.match(error.remedy ?? "", /make room/);

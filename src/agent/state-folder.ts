@@ -9,7 +9,7 @@ import { known, unknown, type Observed } from "../base/observed.ts";
 import type { Handover } from "../failover/grace.ts";
 import type { Connection } from "../linux/proc-net-tcp.ts";
 import type { FileserverSpec } from "../model/spec.ts";
-import { exists, readOptional } from "./inside.ts";
+import { exists, isAbsent, readOptional } from "./inside.ts";
 import { insidePath, statePath } from "./places.ts";
 
 export interface StateFolder {
@@ -72,20 +72,44 @@ export async function prepareStateFolder(
   nowMs: number,
   ownerOfLists: () => Promise<Owner> = statdOwner,
 ): Promise<void> {
-  const statd = await ownerOfLists();
+  const lists = await readdir(`${folder.path}/nsm`).catch(ignoreAbsent);
+  const complete = lists.includes("sm") && lists.includes("sm.bak");
+  const statd = complete ? undefined : await ownerOfLists();
   try {
-    await mkdir(folder.path, { recursive: true });
-    // statd runs as its own user and must be able to pass through; nothing in it can be listed by others.
-    await chmod(folder.path, 0o711);
-    await mkdir(`${folder.path}/nfsdcld`, { recursive: true, mode: 0o700 });
-    await makeNsmFolders(folder.path, statd);
-    await writeWhole(`${folder.path}/served-by.json`, JSON.stringify({ node, sinceMs: nowMs }));
-    await retireList(`${folder.path}/nsm/sm.hold`, `${folder.path}/nsm/sm.bak`, "copy");
-    await retireList(`${folder.path}/nsm/sm`, `${folder.path}/nsm/sm.bak`, "move");
-    await rm(`${folder.path}/nsm/sm.hold`, { recursive: true, force: true });
+    if (statd !== undefined) {
+      await mkdir(folder.path, { recursive: true });
+      // statd runs as its own user and must be able to pass through; nothing in it can be listed by others.
+      await chmod(folder.path, 0o711);
+      await makeNsmFolders(folder.path, statd);
+    }
+    await Promise.all([
+      // Written in place: it is for people, and the proof that the folder can be written.
+      writeFile(`${folder.path}/served-by.json`, JSON.stringify({ node, sinceMs: nowMs }), { mode: 0o600 }),
+      retireLists(folder, lists.includes("sm.hold")),
+    ]);
   } catch (error) {
     throw stateFault(folder, error);
   }
+}
+
+/** nfsdcld makes its database itself, but not the folder. */
+export async function makeDatabaseFolder(folder: StateFolder): Promise<void> {
+  await mkdir(`${folder.path}/nfsdcld`, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw stateFault(folder, error);
+  });
+}
+
+async function retireLists(folder: StateFolder, held: boolean): Promise<void> {
+  if (held) {
+    await retireList(`${folder.path}/nsm/sm.hold`, `${folder.path}/nsm/sm.bak`, "copy");
+    await rm(`${folder.path}/nsm/sm.hold`, { recursive: true, force: true });
+  }
+  await retireList(`${folder.path}/nsm/sm`, `${folder.path}/nsm/sm.bak`, "move");
+}
+
+function ignoreAbsent(error: unknown): readonly string[] {
+  if (isAbsent(error)) return [];
+  throw error;
 }
 
 /** Copies statd's list aside: a stop can empty it (docs/kernel-nfs.md, section 6, trap 2). */
@@ -100,7 +124,6 @@ export async function holdList(folder: StateFolder): Promise<number> {
 }
 
 async function retireList(from: string, to: string, how: "copy" | "move"): Promise<void> {
-  if (!(await exists(from))) return;
   for (const name of await readdir(from)) {
     if (how === "move") await rename(`${from}/${name}`, `${to}/${name}`);
     else await copyOwned(`${from}/${name}`, `${to}/${name}`);

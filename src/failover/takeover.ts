@@ -26,9 +26,9 @@ export function takeoverGraph(fileserver: FileserverSpec): StepGraph {
     fileserverStep("forget-handover", fileserver, ["prepare-state"]),
     // nfsd reads its clients from nfsdcld when it starts and refuses every reclaim if nobody answers
     // (nfsd4_cld_tracking_init, fs/nfsd/nfs4recover.c).
-    fileserverStep("start-nfsdcld", fileserver, ["prepare-state"]),
+    fileserverStep("start-nfsdcld", fileserver, [volumeStepId("mount-volume", firstVolume(fileserver))]),
     // No request before every volume is there: a missing one answers ESTALE.
-    fileserverStep("start-nfsd", fileserver, ["start-nfsdcld", ...mounted]),
+    fileserverStep("start-nfsd", fileserver, ["start-nfsdcld", "prepare-state", ...mounted]),
     ...(recoversV3 ? [fileserverStep("end-lockd-grace", fileserver, ["start-nfsd"])] : []),
     // Open only when every port listens: one refused connection costs a client 3 to 24 s
     // (xprt_reconnect_backoff, net/sunrpc/xprtsock.c).

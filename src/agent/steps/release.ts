@@ -159,10 +159,7 @@ export const releaseSteps: ReleaseSteps = {
         );
         if (paths.length === 0) return true;
         found = true;
-        const result = await context.holder().run(
-          paths.map((path) => [toolPath("umount"), path]),
-          boundMs,
-        );
+        const result = await context.holder().run([[toolPath("umount"), ...paths]], boundMs);
         said = saidBy(result);
         return result.status === 0 ? true : undefined;
       },

@@ -22,6 +22,7 @@ import type { StepRunners } from "../runner.ts";
 import {
   forgetHandover,
   forgetRetired,
+  makeDatabaseFolder,
   monitoredClients,
   nfsdcldPath,
   NSM_PATH,
@@ -129,6 +130,7 @@ export const takeoverSteps: TakeoverSteps = {
   },
 
   "start-nfsdcld": async ({ fileserver }, context, boundMs) => {
+    await makeDatabaseFolder(stateFolder(context.insidePid(), fileserver));
     await runInside(
       context.holder(),
       [[toolPath("nfsdcld"), "-s", nfsdcldPath(fileserver), "-p", "/run/rpc_pipefs"]],
