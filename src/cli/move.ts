@@ -2,7 +2,7 @@
 import { Fault } from "../base/fault.ts";
 import { drawTimeline } from "../drill/draw.ts";
 import type { Spec } from "../model/spec.ts";
-import type { TakeoverRequest } from "../wire/agent.ts";
+import type { ReleaseRequest, TakeoverRequest } from "../wire/agent.ts";
 import type { Timeline, TimelineStep } from "../wire/timeline.ts";
 import type { CliCommand, Io } from "./command.ts";
 import { askNodes, reachNode, type ReachedNode } from "./reach.ts";
@@ -84,7 +84,7 @@ async function runMove(
     io.progress(`${fileserver}: ${to} is prepared`);
     const started = performance.now();
     const successor = systemId === undefined ? {} : { successorSystemId: systemId };
-    const released = source === undefined ? undefined : await source.agent.release(fileserver, successor);
+    const released = source === undefined ? undefined : await release(fileserver, source, successor);
     const releasedMs = performance.now();
     const taken = await takeOver(fileserver, destination, source, {
       handedOver: source !== undefined && systemId !== undefined,
@@ -116,17 +116,63 @@ async function takeOver(
     return await destination.agent.takeover(fileserver, request);
   } catch (error) {
     if (source === undefined) throw error;
-    await source.agent.takeover(fileserver);
-    throw new Fault({
-      code: "move-undone",
-      what: `${destination.name} could not take ${fileserver} over; ${source.name} serves it again`,
-      remedy: `mend what is said above, then try again`,
-      cause: error,
-    });
+    return giveBack(fileserver, source, `${destination.name} could not take ${fileserver} over`, error);
   }
 }
 
+async function release(fileserver: string, source: ReachedNode, request: ReleaseRequest): Promise<Timeline> {
+  try {
+    return await source.agent.release(fileserver, request);
+  } catch (error) {
+    return giveBack(fileserver, source, `${source.name} could not release ${fileserver}`, error);
+  }
+}
+
+/** Clients must not stay without: what was half released is released whole and taken over again, and the move has failed. */
+async function giveBack(fileserver: string, source: ReachedNode, what: string, cause: unknown): Promise<never> {
+  await source.agent.takeover(fileserver);
+  throw new Fault({
+    code: "move-undone",
+    what: `${what}; ${source.name} serves it again`,
+    remedy: "mend what is said above, then try again",
+    cause,
+  });
+}
+
+/** How long a node that is said to be powered off may take to prove the contrary. */
+const LIVING_TIMEOUT_MS = 5_000;
+
+async function askStatus(spec: Spec, node: string): Promise<void> {
+  const reached = await reachNode(spec, node);
+  try {
+    await reached.agent.status();
+  } finally {
+    await reached.close();
+  }
+}
+
+/** A node whose agent answers is not powered off, whatever the operator says. */
+async function refuseLiving(spec: Spec, fenced: string): Promise<void> {
+  if (!spec.cluster.nodes.some((node) => node.name === fenced)) return;
+  const silence = new Promise<"silent">((resolve) => {
+    setTimeout(() => resolve("silent"), LIVING_TIMEOUT_MS).unref();
+  });
+  const answer = askStatus(spec, fenced).then(
+    () => "answers" as const,
+    () => "silent" as const,
+  );
+  if ((await Promise.race([answer, silence])) === "silent") return;
+  throw new Fault({
+    kind: "refused",
+    code: "fenced-node-answers",
+    what: `${fenced} is not powered off: its agent answers`,
+    why: "its reservation would be taken while it may be writing",
+    remedy: `move without --fenced, or power ${fenced} off first`,
+  });
+}
+
 async function findServing(spec: Spec, fileserver: string, fenced: string | undefined): Promise<string | undefined> {
+  if (fenced !== undefined) await refuseLiving(spec, fenced);
   const others = {
     ...spec,
     cluster: { ...spec.cluster, nodes: spec.cluster.nodes.filter((node) => node.name !== fenced) },
