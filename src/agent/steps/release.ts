@@ -87,10 +87,14 @@ export const releaseSteps: ReleaseSteps = {
     const pid = context.insidePid();
     // Without a running server there is nothing new to record, and an older record still counts.
     if ((await nfsdThreads(pid)) === 0) return { outcome: "already" };
-    const [connections, locks, waiting] = await Promise.all([
+    // Nothing new is let in any more: what lockd has not read yet it reads within moments, and the count is final then.
+    const drain = { what: "lockd", timeoutMs: scaled(context.node, DRAIN_BOUND_MS), intervalMs: DRAIN_INTERVAL_MS };
+    const unread = (): Promise<number> => waitingBytes(fileserver.nfs.ports.lockd, pid);
+    const drained = await waitFor(context.node.clock, drain, async () => ((await unread()) === 0 ? 0 : undefined));
+    const waiting = drained ?? (await unread());
+    const [connections, locks] = await Promise.all([
       readServedConnections(fileserver, pid),
       countNlmLocks(fileserver, pid),
-      waitingBytes(fileserver.nfs.ports.lockd, pid),
     ]);
     // A request that waits in a socket may still be granted: then the count is not the last word.
     context.found.record = { connections, nlmLocksHeld: waiting === 0 ? locks : locks + 1 };
