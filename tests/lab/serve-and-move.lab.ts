@@ -77,7 +77,8 @@ describe("a lab with two fileservers", () => {
   test("a volume that the other node has reserved is refused, and changes nothing", async () => {
     const on = String(await servedBy("media"));
     const other = on === "n1" ? "n2" : "n1";
-    const request = String.raw`printf 'POST /v1/fileservers/media/takeover HTTP/1.0\r\n\r\n'`;
+    // The pipe stays open until the answer is there: an HTTP server of Node gives up a request whose asker closed its end.
+    const request = String.raw`{ printf 'POST /v1/fileservers/media/takeover HTTP/1.0\r\n\r\n'; sleep 20; }`;
     const ran = await inMachine(other, `${request} | socat -t90 - UNIX:/run/holdfast/agent.sock`, COMMAND_TIMEOUT_MS);
     assert.match(ran.stdout, /"code":"(volume-reserved|address-taken)"/, said(ran));
     assert.equal(await servedBy("media"), on);
