@@ -53,14 +53,13 @@ describe("a lab with two fileservers", () => {
     });
   }
 
-  test("an agent killed in the middle of a takeover: the next move completes it, and one node serves", async () => {
+  test("an agent killed in the middle of a takeover: after the next move one node serves", async () => {
     const from = String(await servedBy("home"));
     const to = from === "n1" ? "n2" : "n1";
     await inMachine(to, "echo start-nfsd > /run/holdfast/crash-at");
     const broken = await move(["home", to]);
     assert.notEqual(broken.status, 0, "the agent was killed while it took over");
-    const agent =
-      "until curl --version >/dev/null 2>&1 || systemctl is-active -q holdfast-agent; do sleep 1; done; sleep 15";
+    const agent = "until systemctl is-active -q holdfast-agent; do sleep 1; done; sleep 15";
     await inMachine(to, agent, COMMAND_TIMEOUT_MS);
     const repaired = await move(["home", to]);
     assert.ok(repaired.status === 0 || (await servedBy("home")) !== null, said(repaired));
