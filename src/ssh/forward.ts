@@ -1,10 +1,11 @@
 /** A unix socket of another machine, brought here by the system's OpenSSH (its configuration, agent and host keys count). */
 import { mkdtemp, rm } from "node:fs/promises";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Fault } from "../base/fault.ts";
 import { systemClock, waitFor } from "../system/clock.ts";
-import { existsFile, readText } from "../system/files.ts";
+import { readText } from "../system/files.ts";
 import { isRunning, listProcesses, signalProcess, startDaemon } from "../system/processes.ts";
 import { toolPath } from "../system/tools.ts";
 
@@ -38,7 +39,7 @@ export async function forwardSocket(request: ForwardRequest): Promise<Forward> {
     systemClock,
     { what: "ssh", timeoutMs: request.timeoutMs, intervalMs: LOOK_INTERVAL_MS },
     async () => {
-      if (await existsFile(socket)) return "open" as const;
+      if (await canConnect(socket)) return "open" as const;
       return process === undefined || !(await isRunning(process)) ? ("ended" as const) : undefined;
     },
   );
@@ -68,4 +69,17 @@ function forwardArgs(request: ForwardRequest, socket: string): readonly string[]
     `${socket}:${request.remoteSocket}`,
     request.host,
   ];
+}
+
+/** The file alone is no sign: ssh binds the socket a moment before it listens, and a caller in between is refused. */
+function canConnect(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    const end = (answer: boolean): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once("connect", () => end(true));
+    socket.once("error", () => end(false));
+  });
 }
