@@ -6,7 +6,7 @@ import type { Observed } from "../base/observed.ts";
 import type { Handover } from "../failover/grace.ts";
 import type { Connection } from "../linux/proc-net-tcp.ts";
 import type { VolumeGroup } from "../lvm/volume-group.ts";
-import type { FileserverSpec } from "../model/spec.ts";
+import type { FileserverSpec, VolumeSpec } from "../model/spec.ts";
 import type { HolderClient } from "./holder-client.ts";
 
 export interface Node {
@@ -56,6 +56,13 @@ export interface StepContext {
 
 export function scaled(node: Node, durationMs: number): number {
   return durationMs * node.timeScale;
+}
+
+/** What was looked up of a volume before the run; a step without it does nothing. */
+export function factsOf(fileserver: FileserverSpec, volume: VolumeSpec, context: StepContext): VolumeFacts {
+  const facts = context.volumeFacts.get(volume.name);
+  if (facts === undefined) throw unknownVolume(fileserver, volume.name);
+  return facts;
 }
 
 export function unknownVolume(fileserver: FileserverSpec, volume: string): Fault {

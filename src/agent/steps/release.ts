@@ -11,7 +11,7 @@ import { runChecked } from "../../system/commands.ts";
 import { servedPorts } from "../../nfs/configuration.ts";
 import { waitFor } from "../../system/clock.ts";
 import { toolPath } from "../../system/tools.ts";
-import { scaled, unknownVolume, type StepContext } from "../context.ts";
+import { factsOf, scaled, unknownVolume, type StepContext } from "../context.ts";
 import { runInside, saidBy } from "../holder-client.ts";
 import { exists, linkIsUp, mapperDevice, mountsInside, nfsdThreads, readOptional, scopeProcesses } from "../inside.ts";
 import { countNlmLocks } from "../lock-count.ts";
@@ -56,7 +56,7 @@ export const releaseSteps: ReleaseSteps = {
   },
 
   "hand-over-volume-group": async ({ fileserver, volume, successorSystemId }, context) => {
-    const group = context.volumeFacts.get(volume.name)?.group;
+    const { group } = factsOf(fileserver, volume, context);
     if (group === undefined) throw unknownVolume(fileserver, volume.name);
     if (group.systemId === successorSystemId) return { outcome: "already" };
     await runChecked(context.node.commands, claim(group, successorSystemId));
@@ -177,15 +177,14 @@ export const releaseSteps: ReleaseSteps = {
     const { device } = volume;
     if (device.kind !== "lv" || (await mapperDevice(mapperName(device.vg, device.lv))) === undefined)
       return { outcome: "already" };
-    const group = context.volumeFacts.get(volume.name)?.group;
+    const { group } = factsOf(fileserver, volume, context);
     if (group === undefined) throw unknownVolume(fileserver, volume.name);
     await deactivateVolume(context.node.commands, group, device.lv);
   },
 
   "release-luns": async ({ fileserver, volume }, context) => {
-    const facts = context.volumeFacts.get(volume.name);
-    if (facts === undefined) throw unknownVolume(fileserver, volume.name);
-    for (const disk of facts.disks) await dropReservation(context.node.commands, disk, context.node.reservationKey);
+    for (const disk of factsOf(fileserver, volume, context).disks)
+      await dropReservation(context.node.commands, disk, context.node.reservationKey);
   },
 
   "remove-namespaces": async ({ fileserver }, context, boundMs) => {

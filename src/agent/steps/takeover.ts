@@ -13,7 +13,7 @@ import { preemptReservation, readState, reservedByOther, takeReservation } from 
 import { waitFor } from "../../system/clock.ts";
 import { runChecked } from "../../system/commands.ts";
 import { toolPath } from "../../system/tools.ts";
-import { unknownVolume, type StepContext, type VolumeFacts } from "../context.ts";
+import { factsOf, type StepContext } from "../context.ts";
 import { runInside, saidBy, type HolderResult } from "../holder-client.ts";
 import { linkIsUp, mapperDevice, mountsInside, nfsdThreads, openFiles, scopeProcesses } from "../inside.ts";
 import { exportedPath, insidePath, volumePath } from "../places.ts";
@@ -255,12 +255,6 @@ const DAEMON_INTERVAL_MS = 5;
 async function nfsdcldHas(fileserver: FileserverSpec, ending: string): Promise<boolean> {
   const daemon = (await scopeProcesses(fileserver.name)).find((process) => process.name === "nfsdcld");
   return daemon !== undefined && (await openFiles(daemon.pid)).some((name) => name.endsWith(ending));
-}
-
-function factsOf(fileserver: FileserverSpec, volume: VolumeSpec, context: StepContext): VolumeFacts {
-  const facts = context.volumeFacts.get(volume.name);
-  if (facts === undefined) throw unknownVolume(fileserver, volume.name);
-  return facts;
 }
 
 function withNodeName(error: unknown, context: StepContext, disk: string): unknown {
