@@ -99,13 +99,16 @@ describe("chooseStages", () => {
     ]);
   });
 
-  test("the whole ends with the lab tests, and copes with none", () => {
+  test("the whole ends with the lab tests, also where no file of them was found: that run fails", () => {
     assert.deepEqual(names(chooseStages({ unitOnly: false, all: false }, found)).slice(-3), [
       "build",
       "host packages",
       "lab tests",
     ]);
-    assert.equal(names(chooseStages({ unitOnly: false, all: false }, { ...found, labFiles: [] })).at(-1), "build");
+    const lab = chooseStages({ unitOnly: false, all: false }, { ...found, labFiles: [] }).at(-1);
+    assert.equal(lab?.name, "lab tests");
+    const nothing = { status: 0, timedOut: false, reports: lines({ kind: "end" }) };
+    assert.equal(tallyStage(lab, nothing).failed, 1);
   });
 
   test("every stage that uses up its bound still leaves the whole within 25 minutes", () => {

@@ -131,7 +131,7 @@ async function main(choice: Choice): Promise<number> {
     tallies.push({ passed: 0, failed: 1, because: "not run" });
     process.stdout.write(`${stage.name}: FAILED (not run: interrupted)\n`);
   }
-  if (!choice.unitOnly && found.labFiles.length === 0) process.stdout.write("lab tests: none in tests/lab\n");
+  if (!choice.unitOnly && found.labFiles.length === 0) process.stdout.write("lab tests: no file in tests/lab\n");
   process.stdout.write(`${verdictLine(tallies)}\n`);
   return tallies.some((tally) => tally.failed > 0) ? 1 : 0;
 }

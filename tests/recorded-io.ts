@@ -23,6 +23,7 @@ export async function recordRun(
     say: (line) => void said.push(line),
     progress: (line) => void progress.push(line),
     document: (value) => void documents.push(value),
+    closed: () => false,
   };
   const status = await command.run({ args, options, io });
   return { status, said, progress, documents };

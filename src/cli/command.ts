@@ -31,6 +31,8 @@ export interface Io {
   document(value: unknown): void;
   /** True where stdout is a terminal: colour and redrawing are allowed. */
   readonly terminal: boolean;
+  /** True once the reader of stdout has gone: what only prints, again and again, ends; what works goes on. */
+  closed(): boolean;
 }
 
 export interface CliCommand {

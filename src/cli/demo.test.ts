@@ -47,7 +47,7 @@ test("what took the time is a table with its sum", () => {
 
 test("the demo has the options of its contract", () => {
   assert.deepEqual(
-    demoCommand(() => undefined).options.map((option) => option.flags),
+    demoCommand(() => Promise.resolve(undefined)).options.map((option) => option.flags),
     ["--keep"],
   );
 });

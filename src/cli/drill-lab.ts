@@ -22,7 +22,7 @@ import { LAB_UP } from "./lab-up.ts";
 import { readSpecFile } from "./spec-file.ts";
 
 /** Finds a command by its words: the drill uses `move` as an operator would. */
-export type FindCommand = (...words: readonly string[]) => CliCommand | undefined;
+export type FindCommand = (...words: readonly string[]) => Promise<CliCommand | undefined>;
 
 export interface DrillLab {
   readonly world: World;
@@ -157,7 +157,7 @@ async function moveByCommand(
   node: string,
   progress: Progress,
 ): Promise<Timeline> {
-  const move = findCommand("move");
+  const move = await findCommand("move");
   if (move === undefined) throw new Fault({ code: "move-missing", what: "this holdfast has no command `move`" });
   const invocation = { args: [fileserver, node], options: { file: spec, json: true } };
   const document = (await runQuietly(move, invocation, progress)) as { readonly timeline?: Timeline } | undefined;
@@ -183,6 +183,7 @@ export async function runQuietly(
     say: () => undefined,
     progress,
     document: (value) => void documents.push(value),
+    closed: () => false,
   };
   const status = await command.run({ ...invocation, io });
   const document = documents.at(-1);

@@ -31,11 +31,12 @@ function quietIo(said: string[], documents: unknown[]): Io {
     say: (line) => void said.push(line),
     progress: () => undefined,
     document: (value) => void documents.push(value),
+    closed: () => false,
   };
 }
 
 test("the list names the scenarios; no scenario and an unknown one are wrong usage", async () => {
-  const command = drillCommand(() => undefined);
+  const command = drillCommand(() => Promise.resolve(undefined));
   const said: string[] = [];
   const documents: unknown[] = [];
   const io = quietIo(said, documents);

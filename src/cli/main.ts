@@ -3,11 +3,27 @@ import packageJson from "../../package.json" with { type: "json" };
 import { explain, faultDocument, toFault, type FaultKind } from "../base/fault.ts";
 import { unreachable } from "../base/assert.ts";
 import type { CliCommand, Io } from "./command.ts";
-import { COMMANDS } from "./commands.ts";
+import { entriesFor, loadCommands } from "./commands.ts";
+import { printerTo, type Printer } from "./printer.ts";
 
 const EXIT_STATUS: Readonly<Record<FaultKind, number>> = { failed: 1, invalid: 2, refused: 3 };
 
 export async function main(argv: readonly string[]): Promise<number> {
+  // Made first: commander prints to these streams too.
+  const printers: Printers = { out: printerTo(process.stdout), err: printerTo(process.stderr) };
+  const status = await runProgram(argv, printers);
+  const failure = await printers.out.flush();
+  if (failure === undefined) return status;
+  printers.err.print(`the result could not be written: ${failure.message}\n`);
+  return status === 0 ? EXIT_STATUS.failed : status;
+}
+
+interface Printers {
+  readonly out: Printer;
+  readonly err: Printer;
+}
+
+async function runProgram(argv: readonly string[], printers: Printers): Promise<number> {
   let status = 0;
   const program = new Program("holdfast")
     .description("A highly available NFS service: fileservers that move whole, measured from the client's side.")
@@ -15,9 +31,10 @@ export async function main(argv: readonly string[]): Promise<number> {
     .helpCommand(false)
     .exitOverride();
   const groups = new Map<string, Program>();
-  for (const command of COMMANDS) {
+  for (const command of await loadCommands(entriesFor(argv))) {
     const parent = command.words.slice(0, -1).reduce((at, word) => groupOf(groups, at, word), program);
-    parent.addCommand(buildCommand(command, (result) => (status = result)));
+    const run: Run = async (args, options) => void (status = await runCommand(command, args, options, printers));
+    parent.addCommand(buildCommand(command, run));
   }
   try {
     await program.parseAsync(argv, { from: "user" });
@@ -44,7 +61,9 @@ function groupOf(groups: Map<string, Program>, parent: Program, word: string): P
   return group;
 }
 
-function buildCommand(command: CliCommand, done: (status: number) => void): Program {
+type Run = (args: readonly string[], options: Record<string, unknown>) => Promise<void>;
+
+function buildCommand(command: CliCommand, run: Run): Program {
   const word = command.words.at(-1);
   if (word === undefined) return unreachable(word as never);
   const program = new Program(word).description(command.summary).exitOverride().helpCommand(false);
@@ -60,8 +79,7 @@ function buildCommand(command: CliCommand, done: (status: number) => void): Prog
       .slice(0, command.arguments.length)
       .flat()
       .filter((value) => value !== undefined) as string[];
-    const options = program.opts<Record<string, unknown>>();
-    done(await runCommand(command, args, options));
+    await run(args, program.opts<Record<string, unknown>>());
   });
   return program;
 }
@@ -70,23 +88,25 @@ async function runCommand(
   command: CliCommand,
   args: readonly string[],
   options: Record<string, unknown>,
+  printers: Printers,
 ): Promise<number> {
-  const io = makeIo(options["json"] === true);
+  const io = makeIo(options["json"] === true, printers);
   try {
     return await command.run({ args, options, io });
   } catch (error) {
-    for (const line of explain(error)) process.stderr.write(`${line}\n`);
+    for (const line of explain(error)) printers.err.print(`${line}\n`);
     io.document({ error: faultDocument(error) });
     return EXIT_STATUS[toFault(error).kind];
   }
 }
 
-function makeIo(json: boolean): Io {
+function makeIo(json: boolean, { out, err }: Printers): Io {
   return {
     json,
     terminal: process.stdout.isTTY && !json,
-    say: (line) => void (json || process.stdout.write(`${line}\n`)),
-    progress: (line) => void process.stderr.write(`${line}\n`),
-    document: (value) => void (json && process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)),
+    say: (line) => void (json || out.print(`${line}\n`)),
+    progress: (line) => err.print(`${line}\n`),
+    document: (value) => void (json && out.print(`${JSON.stringify(value, null, 2)}\n`)),
+    closed: () => out.closed(),
   };
 }

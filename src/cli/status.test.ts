@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { AgentStatus, FileserverStatus } from "../wire/agent.ts";
 import type { NodeReply } from "./reach.ts";
-import { makeDocument } from "./status.ts";
+import { makeDocument, statusLines } from "./status.ts";
 
 function fileserver(name: string, state: FileserverStatus["state"]): FileserverStatus {
   return { name, state, because: [], addresses: [], connections: 0, nfsdThreads: 0 };
@@ -66,4 +66,25 @@ describe("the status document", () => {
     const document = makeDocument("lab", ["home"], [answers("n1"), answers("n2")]);
     assert.deepEqual(document.fileservers, [{ name: "home", servedBy: null, on: {} }]);
   });
+});
+
+test("what an operator reads: who serves, and why a grace lasts", () => {
+  const grace = {
+    v4: { lasts: true, because: ["waiting for c2: not seen yet"], endsWithinS: 19 },
+    v3: { lasts: false, because: ["nobody held a lock"] },
+  };
+  const serving = { ...fileserver("home", "serving"), connections: 2, nfsdThreads: 16, grace };
+  const half = { ...fileserver("home", "partial"), because: ["no holder"] };
+  const document = makeDocument("lab", ["home"], [answers("n1", serving), answers("n2", half), silent("n3")]);
+  assert.deepEqual(statusLines(document), [
+    "cluster lab",
+    "  n1  agent answers",
+    "  n2  agent answers",
+    "  n3  unknown: no route",
+    "fileserver home: served by n1",
+    "  n1  serving, 2 connections, 16 threads",
+    "      grace for NFSv4: lasts, for at most 19 s more",
+    "        waiting for c2: not seen yet",
+    "  n2  partial (no holder)",
+  ]);
 });

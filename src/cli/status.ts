@@ -1,6 +1,7 @@
 import { messageOf } from "../base/fault.ts";
 import type { AgentStatus, FileserverStatus } from "../wire/agent.ts";
-import type { CliCommand, Io } from "./command.ts";
+import type { CliCommand } from "./command.ts";
+import { lastingGraceLines } from "./grace-lines.ts";
 import { askNodes, type NodeReply } from "./reach.ts";
 import { FILE_OPTION, fileOption, readSpecFile } from "./spec-file.ts";
 
@@ -20,8 +21,9 @@ export const STATUS: CliCommand = {
       const document = makeDocument(spec.cluster.name, names, replies);
       if (options["watch"] === true && io.terminal) process.stdout.write("\u001B[H\u001B[2J");
       io.document(document);
-      show(document, io);
-      if (options["watch"] !== true) return document.healthy ? 0 : 1;
+      for (const line of statusLines(document)) io.say(line);
+      const watching = options["watch"] === true && !io.closed();
+      if (!watching) return document.healthy ? 0 : 1;
       await new Promise((resolve) => setTimeout(resolve, WATCH_INTERVAL_MS));
     }
   },
@@ -71,15 +73,21 @@ export function makeDocument(
   };
 }
 
-function show(document: StatusDocument, io: Io): void {
-  io.say(`cluster ${document.cluster}`);
-  for (const node of document.nodes)
-    io.say(`  ${node.name}  ${node.answers ? "agent answers" : `unknown: ${node.why ?? ""}`}`);
-  for (const { name, servedBy, on } of document.fileservers) {
-    io.say(`fileserver ${name}: ${servedBy === null ? "not served" : `served by ${servedBy}`}`);
-    for (const [node, one] of Object.entries(on)) {
-      const extra = one.state === "serving" ? `, ${one.connections} connections, ${one.nfsdThreads} threads` : "";
-      io.say(`  ${node}  ${one.state}${extra}${one.because.length === 0 ? "" : ` (${one.because.join(", ")})`}`);
-    }
-  }
+/** The same facts for a person. */
+export function statusLines(document: StatusDocument): readonly string[] {
+  const nodes = document.nodes.map(
+    (node) => `  ${node.name}  ${node.answers ? "agent answers" : `unknown: ${node.why ?? ""}`}`,
+  );
+  const fileservers = document.fileservers.flatMap(({ name, servedBy, on }) => [
+    `fileserver ${name}: ${servedBy === null ? "not served" : `served by ${servedBy}`}`,
+    ...Object.entries(on).flatMap(([node, one]) => fileserverLines(node, one)),
+  ]);
+  return [`cluster ${document.cluster}`, ...nodes, ...fileservers];
+}
+
+function fileserverLines(node: string, one: FileserverStatus): readonly string[] {
+  const extra = one.state === "serving" ? `, ${one.connections} connections, ${one.nfsdThreads} threads` : "";
+  const because = one.because.length === 0 ? "" : ` (${one.because.join(", ")})`;
+  const grace = one.grace === undefined ? [] : lastingGraceLines(one.grace);
+  return [`  ${node}  ${one.state}${extra}${because}`, ...grace.map((line) => `      ${line}`)];
 }

@@ -110,6 +110,7 @@ test("the host in a Linux client's owner string", () => {
     ["Linux NFSv4.0 c1/some-id/10.77.0.21", "c1"],
     ["Linux NFSv4.0 c1", "c1"],
     ["Linux NFSv4.2 ", ""],
+    ["Linux NFSv4.2 c1\u001b[2J", ""],
     ["4.1@unix:0.0.0.0.0.0", ""],
     ["", ""],
   ] as const;

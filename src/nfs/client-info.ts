@@ -106,10 +106,10 @@ export function parseClientStates(text: string): ClientStates {
 /**
  * The client's own host name out of the owner string of a Linux client: "Linux NFSv4.2 c1", "Linux NFSv4.2 UNIQUIFIER/c1"
  * (nfs4_init_uniform_client_string, fs/nfs/nfs4proc.c), "Linux NFSv4.0 c1/10.77.0.21" (…nonuniform…).
- * Other clients choose other forms: "" for those.
+ * Other clients choose other forms: "" for those, and where it is no printable ASCII.
  */
 export function hostOfOwner(owner: string): string {
-  const match = /^Linux NFSv4\.(\d+) (\S+)$/.exec(owner);
+  const match = /^Linux NFSv4\.(\d+) ([!-~]+)$/.exec(owner);
   const parts = match?.[2]?.split("/") ?? [];
   return (match?.[1] === "0" ? parts[0] : parts.at(-1)) ?? "";
 }

@@ -1,6 +1,7 @@
 /** What the agent says on its socket. */
 import type { FaultDocument } from "../base/fault.ts";
 import type { FileserverState } from "../failover/machine.ts";
+import type { GraceStatus } from "./clients.ts";
 import type { Timeline } from "./timeline.ts";
 
 export interface AgentStatus {
@@ -20,6 +21,8 @@ export interface FileserverStatus {
   readonly addresses: readonly string[];
   readonly connections: number;
   readonly nfsdThreads: number;
+  /** Only while it serves. */
+  readonly grace?: GraceStatus;
 }
 
 export interface RunAnswer {

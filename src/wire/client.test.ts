@@ -63,6 +63,7 @@ describe("the agent's client", () => {
     const agent = client();
     await agent.status();
     await agent.history("home");
+    await agent.clients("home");
     await agent.prepare("home");
     assert.deepEqual(await agent.takeover("home", { fencedNode: "n2" }), TIMELINE);
     assert.deepEqual(await agent.release("a/../b"), TIMELINE);
@@ -70,6 +71,7 @@ describe("the agent's client", () => {
     assert.deepEqual(asked, [
       "GET /v1/status",
       "GET /v1/fileservers/home/history",
+      "GET /v1/fileservers/home/clients",
       "POST /v1/fileservers/home/prepare",
       'POST /v1/fileservers/home/takeover {"fencedNode":"n2"}',
       "POST /v1/fileservers/a%2F..%2Fb/release",

@@ -2,11 +2,14 @@
 import { request } from "node:http";
 import { Fault, faultFromDocument, messageOf } from "../base/fault.ts";
 import type { AgentStatus, ErrorAnswer, PrepareAnswer, ReleaseRequest, RunAnswer, TakeoverRequest } from "./agent.ts";
+import type { ClientsAnswer } from "./clients.ts";
 import type { Timeline } from "./timeline.ts";
 
 export interface AgentClient {
   status(): Promise<AgentStatus>;
   history(fileserver: string): Promise<readonly Timeline[]>;
+  /** Only the node that serves can say. */
+  clients(fileserver: string): Promise<ClientsAnswer>;
   prepare(fileserver: string): Promise<PrepareAnswer>;
   takeover(fileserver: string, request?: TakeoverRequest): Promise<Timeline>;
   release(fileserver: string, request?: ReleaseRequest): Promise<Timeline>;
@@ -21,12 +24,15 @@ export interface AgentClientOptions {
 }
 
 export function agentClient(options: AgentClientOptions): AgentClient {
+  const pathOf = (fileserver: string, word: string): string =>
+    `/v1/fileservers/${encodeURIComponent(fileserver)}/${word}`;
   const get = <T>(path: string): Promise<T> => ask<T>(options, "GET", path);
   const post = <T>(fileserver: string, verb: string, body?: unknown): Promise<T> =>
-    ask<T>(options, "POST", `/v1/fileservers/${encodeURIComponent(fileserver)}/${verb}`, body);
+    ask<T>(options, "POST", pathOf(fileserver, verb), body);
   return {
     status: () => get<AgentStatus>("/v1/status"),
-    history: (fileserver) => get<readonly Timeline[]>(`/v1/fileservers/${encodeURIComponent(fileserver)}/history`),
+    history: (fileserver) => get<readonly Timeline[]>(pathOf(fileserver, "history")),
+    clients: (fileserver) => get<ClientsAnswer>(pathOf(fileserver, "clients")),
     prepare: (fileserver) => post<PrepareAnswer>(fileserver, "prepare"),
     takeover: async (fileserver, body) => (await post<RunAnswer>(fileserver, "takeover", body)).timeline,
     release: async (fileserver, body) => (await post<RunAnswer>(fileserver, "release", body)).timeline,
