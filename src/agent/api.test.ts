@@ -12,9 +12,11 @@ import { loadSpec } from "../model/load.ts";
 import type { FileserverSpec } from "../model/spec.ts";
 import type { FileserverStatus } from "../wire/agent.ts";
 import { agentClient, type AgentClient } from "../wire/client.ts";
+import type { ClientsAnswer } from "../wire/clients.ts";
 import type { Timeline } from "../wire/timeline.ts";
 import { serveApi } from "./api.ts";
-import { RunFault, type FileserverControl } from "./fileserver.ts";
+import type { FileserverControl } from "./fileserver.ts";
+import { RunFault } from "./history.ts";
 
 const SPEC = loadSpec(SAMPLE_SPEC, "sample");
 const TIMELINE: Timeline = {
@@ -25,6 +27,14 @@ const TIMELINE: Timeline = {
   startedAtMs: 0,
   outcome: "done",
   steps: [],
+};
+const GRACE_OVER = { lasts: false, because: [] };
+const CLIENTS: ClientsAnswer = {
+  fileserver: "home",
+  node: "n1",
+  grace: { v3: GRACE_OVER, v4: GRACE_OVER },
+  clients: [],
+  v3Locks: 3,
 };
 const STATUS: FileserverStatus = {
   name: "home",
@@ -48,6 +58,7 @@ describe("the agent's face", () => {
   const home: FileserverControl = {
     spec: SPEC.fileservers[0] as FileserverSpec,
     status: () => Promise.resolve(STATUS),
+    clients: () => Promise.resolve(CLIENTS),
     prepare: () => Promise.resolve("n1"),
     takeover: (circumstances) => {
       called.push(circumstances);
@@ -94,6 +105,7 @@ describe("the agent's face", () => {
     });
     assert.deepEqual(await client.history("home"), [TIMELINE]);
     assert.deepEqual(await client.prepare("home"), { systemId: "n1" });
+    assert.deepEqual(await client.clients("home"), CLIENTS);
   });
 
   test("a takeover: with nothing, after a release, over a node that is down", async () => {

@@ -7,7 +7,8 @@ import { reservationKey } from "../model/derive.ts";
 import type { Spec } from "../model/spec.ts";
 import { asPrinted } from "../scsi/reservation.ts";
 import type { AgentStatus, ErrorAnswer, PrepareAnswer, RunAnswer } from "../wire/agent.ts";
-import { RunFault, type FileserverControl } from "./fileserver.ts";
+import type { FileserverControl } from "./fileserver.ts";
+import { RunFault } from "./history.ts";
 
 const HTTP_STATUS: Readonly<Record<FaultKind, number>> = { failed: 500, invalid: 400, refused: 409 };
 const BODY_BYTES_MAX = 64 * 1024;
@@ -71,6 +72,8 @@ function addRoutes(api: FastifyInstance, parts: ApiParts): void {
     specHash: parts.specHash,
     fileservers: await Promise.all([...parts.controls.values()].map((one) => one.status())),
   }));
+  api.get("/v1/spec", () => Promise.resolve(parts.spec));
+  api.get<Named>("/v1/fileservers/:name/clients", (request) => control(request.params.name).clients());
   api.get<Named>("/v1/fileservers/:name/history", (request) => Promise.resolve(control(request.params.name).history()));
   api.post<Named>("/v1/fileservers/:name/prepare", async (request): Promise<PrepareAnswer> => {
     const systemId = await control(request.params.name).prepare();

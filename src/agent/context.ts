@@ -3,8 +3,8 @@ import type { Commands } from "../system/commands.ts";
 import type { Clock } from "../system/clock.ts";
 import { Fault } from "../base/fault.ts";
 import type { Observed } from "../base/observed.ts";
-import type { Handover } from "../failover/grace.ts";
-import type { Connection } from "../linux/proc-net-tcp.ts";
+import type { Inheritance } from "../failover/grace.ts";
+import type { Ledger, Waiting } from "../failover/ledger.ts";
 import type { VolumeGroup } from "../lvm/volume-group.ts";
 import type { FileserverSpec, VolumeSpec } from "../model/spec.ts";
 import type { HolderClient } from "./holder-client.ts";
@@ -30,6 +30,15 @@ export interface VolumeFacts {
   readonly group?: VolumeGroup;
 }
 
+export interface WatchEnd {
+  /** Keys of the v3 locks seen last. */
+  readonly lastLocks: ReadonlySet<string>;
+  /** Graces that had not ended. */
+  readonly waiting: Waiting;
+}
+
+export const NOTHING_WATCHED: WatchEnd = { lastLocks: new Set(), waiting: { v3: false, v4: false } };
+
 export interface StepContext {
   readonly node: Node;
   /** Absent until the namespaces exist. */
@@ -44,12 +53,14 @@ export interface StepContext {
   readonly addressesProbed: boolean;
   /** What steps find out for later ones. */
   readonly found: {
-    handover: Observed<Handover | undefined>;
-    connections: readonly Connection[];
-    locksToReclaim?: number;
-    record?: { readonly connections: readonly Connection[]; readonly nlmLocksHeld: number };
+    ledger: Observed<Ledger | undefined>;
+    inherited?: Inheritance;
+    /** Nobody has to reclaim a v3 lock. */
     nobodyToNotify?: boolean;
+    lastEntry?: Ledger;
   };
+  /** What the watch knew at its end, before a release. */
+  readonly watched: WatchEnd;
   /** Set by an operator's word that a node is down: its reservation may be taken. */
   readonly fencedKey?: string;
 }

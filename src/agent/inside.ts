@@ -23,6 +23,15 @@ export async function scopeProcesses(fileserver: string): Promise<readonly Scope
   return named.flatMap(({ pid, name }) => (name === undefined ? [] : [{ pid, name }]));
 }
 
+/** At once; a process that has ended meanwhile is as good. */
+export function endProcess(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
 /** The holder's pid, where it still runs and is in the scope. */
 export async function holderPid(fileserver: string, scope: readonly ScopeProcess[]): Promise<number | undefined> {
   const text = await readOptional(`${holderFolder(fileserver)}/${HOLDER_FILES.pid}`);

@@ -101,11 +101,13 @@ function makeNode(spec: Spec, name: string, parts: Pick<Node, "commands" | "time
 
 /** Loaded before they are needed: the first mount of an XFS would load a megabyte of module while clients wait. */
 const MODULES = ["nfsd", "lockd", "macvlan", "ipvlan", "xfs", "ext4", "dm_mod"];
+/** nlm_grace_period_max, fs/lockd/svc.c. */
+const NLM_GRACE_MAX_S = 240;
 const MODPROBE_TIMEOUT_MS = 10_000;
 
 /**
  * Kernel-wide settings of lockd: they cannot be set per fileserver (fs/lockd/svc.c), so the spec's rules make sure
- * that all fileservers agree on the port. A short `nlm_timeout` shortens lockd's grace, which is five times that.
+ * that all fileservers agree on the port. lockd's grace is rounded up to a multiple of `nlm_timeout`.
  */
 async function prepareKernel(commands: Commands, spec: Spec): Promise<void> {
   await runChecked(commands, {
@@ -119,6 +121,8 @@ async function prepareKernel(commands: Commands, spec: Spec): Promise<void> {
     ["nlm_tcpport", lockd],
     ["nlm_udpport", lockd],
     ["nlm_timeout", 5],
+    // The agent ends each fileserver's grace by its own limit; the kernel's is behind it, for an agent that is away.
+    ["nlm_grace_period", Math.min(NLM_GRACE_MAX_S, Math.max(...spec.fileservers.map((one) => one.nfs.graceS)))],
   ] as const) {
     await writeFile(`/proc/sys/fs/nfs/${key}`, String(value));
   }

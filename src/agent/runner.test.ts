@@ -11,7 +11,7 @@ import { takeoverGraph } from "../failover/takeover.ts";
 import { loadSpec } from "../model/load.ts";
 import type { FileserverSpec } from "../model/spec.ts";
 import type { Clock } from "../system/clock.ts";
-import type { StepContext } from "./context.ts";
+import { NOTHING_WATCHED, type StepContext } from "./context.ts";
 import { runGraph, type RunResult, type StepReport, type StepRunners } from "./runner.ts";
 
 const SAMPLE = loadSpec(SAMPLE_SPEC, "sample").fileservers[0] as FileserverSpec;
@@ -19,10 +19,10 @@ const SAMPLE = loadSpec(SAMPLE_SPEC, "sample").fileservers[0] as FileserverSpec;
 /** Two chains that meet: sync, then hold and list side by side, then stop. */
 const GRAPH: StepGraph = checkGraph([
   fileserverStep("sync-volumes", SAMPLE),
-  fileserverStep("record-connections", SAMPLE, ["sync-volumes"]),
+  fileserverStep("record-clients", SAMPLE, ["sync-volumes"]),
   fileserverStep("hold-nsm-list", SAMPLE, ["sync-volumes"]),
   fileserverStep("kill-statd", SAMPLE, ["hold-nsm-list"]),
-  fileserverStep("stop-nfsd", SAMPLE, ["kill-statd", "record-connections"]),
+  fileserverStep("stop-nfsd", SAMPLE, ["kill-statd", "record-clients"]),
 ]);
 
 /** Time goes on only when everybody waits for it. */
@@ -66,7 +66,8 @@ function contextWith(clock: Clock, timeScale = 1): StepContext {
     systemId: "n1",
     handedOver: false,
     addressesProbed: false,
-    found: { handover: known(undefined), connections: [] },
+    found: { ledger: known(undefined) },
+    watched: NOTHING_WATCHED,
   };
 }
 
@@ -121,7 +122,7 @@ describe("a run", () => {
     });
     assert.deepEqual(lines(result), [
       "0-100 sync-volumes done",
-      "100-110 record-connections done",
+      "100-110 record-clients done",
       "100-150 hold-nsm-list done",
       "150-160 kill-statd done",
       "160-170 stop-nfsd already",
@@ -147,20 +148,20 @@ describe("a run", () => {
       cause: new Error("below"),
     });
     const log: string[] = [];
-    const doing = { "record-connections": { takesMs: 300 }, "hold-nsm-list": { takesMs: 20, fails } };
+    const doing = { "record-clients": { takesMs: 300 }, "hold-nsm-list": { takesMs: 20, fails } };
     const result = await runToTheEnd(GRAPH, doing, { log });
     assert.deepEqual(lines(result), [
       "0-10 sync-volumes done",
       "10-30 hold-nsm-list failed",
-      "10-310 record-connections done",
+      "10-310 record-clients done",
       "0-0 kill-statd skipped",
       "0-0 stop-nfsd skipped",
     ]);
     assert.deepEqual(log.slice(2), [
-      "record-connections begins",
+      "record-clients begins",
       "hold-nsm-list begins",
       "hold-nsm-list ends",
-      "record-connections ends",
+      "record-clients ends",
     ]);
     assert.equal(result.steps[1]?.detail, "/dev/sda is reserved by node n2");
     assert.equal(result.durationMs, 310);
@@ -176,11 +177,11 @@ describe("a run", () => {
   test("of two failures the first one is the run's", async () => {
     const failing = (what: string, takesMs: number): Doing => ({ takesMs, fails: new Fault({ code: "x", what }) });
     const result = await runToTheEnd(GRAPH, {
-      "record-connections": failing("later", 40),
+      "record-clients": failing("later", 40),
       "hold-nsm-list": failing("first", 30),
     });
     assert.match(result.fault?.message ?? "", /first/);
-    assert.deepEqual(lines(result).slice(1, 3), ["10-40 hold-nsm-list failed", "10-50 record-connections failed"]);
+    assert.deepEqual(lines(result).slice(1, 3), ["10-40 hold-nsm-list failed", "10-50 record-clients failed"]);
   });
 
   test("the hook runs before the step touches anything, and its failure is the step's", async () => {
@@ -191,7 +192,7 @@ describe("a run", () => {
       return id === "kill-statd" ? Promise.reject(new Fault({ code: "crash", what: "hook" })) : Promise.resolve();
     };
     const result = await runToTheEnd(GRAPH, {}, { begin, log });
-    assert.deepEqual(begun, ["sync-volumes", "record-connections", "hold-nsm-list", "kill-statd"]);
+    assert.deepEqual(begun, ["sync-volumes", "record-clients", "hold-nsm-list", "kill-statd"]);
     assert.ok(!log.includes("kill-statd begins"));
     assert.match(result.fault?.message ?? "", /^kill-statd on n1: hook/);
   });

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import {
   existsSync,
-  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -15,27 +14,19 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { SAMPLE_SPEC } from "../../tests/sample-spec.ts";
 import { Fault } from "../base/fault.ts";
-import { known } from "../base/observed.ts";
 import { loadSpec } from "../model/load.ts";
 import type { FileserverSpec } from "../model/spec.ts";
 import {
-  forgetHandover,
   holdList,
   makeDatabaseFolder,
-  monitoredClients,
   nfsdcldPath,
   prepareStateFolder,
-  readConnections,
-  readHandover,
   stateFolder,
-  writeConnections,
-  writeHandover,
   type Owner,
   type StateFolder,
 } from "./state-folder.ts";
 
 const SAMPLE = loadSpec(SAMPLE_SPEC, "sample").fileservers[0] as FileserverSpec;
-const CONNECTION = { localAddress: "fd77::50", localPort: 2049, remoteAddress: "fd77::21", remotePort: 700 };
 
 /** The user of this test: a folder can be given to nobody else without being root. */
 const self = (): Promise<Owner> => Promise.resolve({ uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 });
@@ -68,11 +59,9 @@ describe("the state folder", () => {
     await prepare();
     writeFileSync(at("nsm/sm/10.77.0.21"), "one");
     writeFileSync(at("nsm/sm.bak/10.77.0.22"), "two");
-    assert.deepEqual(await monitoredClients(folder), known(1));
     await prepare();
     assert.deepEqual(readdirSync(at("nsm/sm")), []);
     assert.deepEqual(readdirSync(at("nsm/sm.bak")).sort(), ["10.77.0.21", "10.77.0.22"]);
-    assert.deepEqual(await monitoredClients(folder), known(2));
     assert.equal(readFileSync(at("nsm/sm.bak/10.77.0.21"), "utf8"), "one");
   });
 
@@ -91,12 +80,6 @@ describe("the state folder", () => {
     assert.equal(await holdList(folder), 0);
     await prepare();
     assert.equal(await holdList(folder), 0);
-  });
-
-  test("a list that cannot be read is unknown, not empty", async () => {
-    const found = await monitoredClients(folder);
-    assert.ok(!found.known);
-    assert.match(found.why, /ENOENT/);
   });
 
   test("a full volume is told from one that cannot be written, and both from a node without statd", async () => {
@@ -118,42 +101,6 @@ describe("the state folder", () => {
       prepareStateFolder(folder, "n1", 0, () => Promise.reject(missing)),
       (error) => error === missing,
     );
-  });
-
-  test("the handover comes back as it was left, and is forgotten once", async () => {
-    mkdirSync(folder.path);
-    assert.deepEqual(await readHandover(folder), known(undefined));
-    await writeHandover(folder, { nlmLocksHeld: 3 });
-    assert.deepEqual(await readHandover(folder), known({ nlmLocksHeld: 3 }));
-    await forgetHandover(folder);
-    await forgetHandover(folder);
-    assert.deepEqual(await readHandover(folder), known(undefined));
-    assert.deepEqual(readdirSync(folder.path), []);
-  });
-
-  test("half a handover is unknown: it must end no grace", async () => {
-    mkdirSync(folder.path);
-    for (const text of ["", '{"nlmLocks']) {
-      writeFileSync(at("handover.json"), text);
-      assert.ok(!(await readHandover(folder)).known, text);
-    }
-  });
-
-  test("connections come back as they were left; without a record, or with half of one, there are none", async () => {
-    mkdirSync(folder.path);
-    assert.deepEqual(await readConnections(folder), []);
-    await writeConnections(folder, [CONNECTION]);
-    assert.deepEqual(await readConnections(folder), [CONNECTION]);
-    writeFileSync(at("connections.json"), "");
-    assert.deepEqual(await readConnections(folder), []);
-  });
-
-  test("a file is written whole: a crash in between leaves the one before", async () => {
-    mkdirSync(folder.path);
-    await writeHandover(folder, { nlmLocksHeld: 1 });
-    symlinkSync("/dev/full", at("handover.json.new"));
-    await assert.rejects(writeHandover(folder, { nlmLocksHeld: 2 }), /ENOSPC/);
-    assert.deepEqual(await readHandover(folder), known({ nlmLocksHeld: 1 }));
   });
 });
 

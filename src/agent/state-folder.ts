@@ -1,13 +1,10 @@
 /**
- * A fileserver's state on its first volume, reached through /proc/PID/root: statd's lists, nfsdcld's database, and what
- * a release leaves for the next takeover. Every file is written whole, to a temporary name and renamed; what a release
+ * A fileserver's state on its first volume, reached through /proc/PID/root: statd's lists, nfsdcld's database, and
+ * (in ledger-file.ts) the ledger. Every file is written whole, to a temporary name and renamed; what a release
  * writes is made durable by the unmount that follows, at no cost of its own.
  */
-import { chmod, chown, copyFile, mkdir, open, readdir, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { Fault, messageOf } from "../base/fault.ts";
-import { known, unknown, type Observed } from "../base/observed.ts";
-import type { Handover } from "../failover/grace.ts";
-import type { Connection } from "../linux/proc-net-tcp.ts";
+import { chmod, chown, copyFile, mkdir, readdir, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { Fault } from "../base/fault.ts";
 import type { FileserverSpec } from "../model/spec.ts";
 import { exists, isAbsent, readOptional } from "./inside.ts";
 import { insidePath, statePath } from "./places.ts";
@@ -141,73 +138,6 @@ async function copyOwned(from: string, to: string): Promise<void> {
 export async function forgetRetired(folder: StateFolder): Promise<void> {
   const retired = `${folder.path}/nsm/sm.bak`;
   for (const name of await readdir(retired)) await rm(`${retired}/${name}`, { force: true });
-}
-
-/** Clients that statd monitored and that are still to be notified. */
-export async function monitoredClients(folder: StateFolder): Promise<Observed<number>> {
-  try {
-    return known((await readdir(`${folder.path}/nsm/sm.bak`)).length);
-  } catch (error) {
-    return unknown(messageOf(error));
-  }
-}
-
-export interface ServiceRecord {
-  readonly connections: readonly Connection[];
-}
-
-const CONNECTIONS = "connections.json";
-const HANDOVER = "handover.json";
-
-export async function writeConnections(folder: StateFolder, connections: readonly Connection[]): Promise<void> {
-  await writeWhole(`${folder.path}/${CONNECTIONS}`, JSON.stringify({ connections } satisfies ServiceRecord));
-}
-
-/**
- * Connections that were open when the record was last written. None where there is no record, and none where a crash
- * left half of one: tickles only make clients quicker, so that without them a takeover is still a good one.
- */
-export async function readConnections(folder: StateFolder): Promise<readonly Connection[]> {
-  try {
-    const text = await readOptional(`${folder.path}/${CONNECTIONS}`);
-    return text === undefined ? [] : (JSON.parse(text) as ServiceRecord).connections;
-  } catch {
-    return [];
-  }
-}
-
-export async function writeHandover(folder: StateFolder, handover: Handover): Promise<void> {
-  await writeWhole(`${folder.path}/${HANDOVER}`, JSON.stringify(handover));
-}
-
-export async function readHandover(folder: StateFolder): Promise<Observed<Handover | undefined>> {
-  try {
-    const text = await readOptional(`${folder.path}/${HANDOVER}`);
-    return known(text === undefined ? undefined : (JSON.parse(text) as Handover));
-  } catch (error) {
-    return unknown(messageOf(error));
-  }
-}
-
-export async function forgetHandover(folder: StateFolder): Promise<void> {
-  await rm(`${folder.path}/${HANDOVER}`, { force: true });
-  await syncToDisk(folder.path);
-}
-
-async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.new`;
-  await writeFile(temporary, text, { mode: 0o600 });
-  await rename(temporary, path);
-}
-
-/** fsync of a file or folder that is only read. */
-async function syncToDisk(path: string): Promise<void> {
-  const file = await open(path, "r");
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }
 
 /** Debian's statd runs as user statd, and its folders belong to it (nfs-common's postinst). */

@@ -1,63 +1,145 @@
 /**
- * When lockd's grace may end before anybody reclaims. Nothing is ended on hope: a lock that somebody still has to
- * reclaim would be lost (docs/kernel-nfs.md, section 3).
+ * When lockd's grace may end before its time. Nothing is ended on hope: a lock that somebody still has to reclaim
+ * would be lost (docs/kernel-nfs.md, section 3). nfsd's own grace ends by itself when every client in its database has
+ * said that it reclaimed everything; here is only said who is waited for.
  */
 import type { Observed } from "../base/observed.ts";
+import { v4Identity, type Ledger, type MonitoredClient, type ServiceSight, type V4Client } from "./ledger.ts";
 
-/** What the release left for the takeover on the volume (`handover.json`); removed once read. */
-export interface Handover {
-  /** NLM locks held on the volumes after the address fell silent: nobody could add one since. */
-  readonly nlmLocksHeld: number;
-}
-
-export interface GraceFacts {
-  /** Undefined after a crash: nobody was there to write it. */
-  readonly handover: Observed<Handover | undefined>;
-  /** Clients in statd's list: those who held locks at some time, maybe not now. */
-  readonly monitoredClients: Observed<number>;
+/** What the server before left, read once at the takeover. */
+export interface Inheritance {
+  /** Undefined where there is none: the volume was never served. */
+  readonly ledger: Observed<Ledger | undefined>;
+  /** statd's retired list: clients that held locks at some time, maybe not at the end. */
+  readonly monitored: Observed<readonly MonitoredClient[]>;
 }
 
 export interface GraceRuling {
   readonly end: boolean;
-  readonly because: string;
+  /** One line per reason: why it ends, or what it waits for. */
+  readonly because: readonly string[];
 }
 
-export function ruleLockdGrace(facts: GraceFacts): GraceRuling {
-  if (!facts.monitoredClients.known)
-    return { end: false, because: `statd's list could not be read: ${facts.monitoredClients.why}` };
+/** Before the address is open: may the grace end without anybody coming back? */
+export function ruleBeforeOpening({ ledger, monitored }: Inheritance): GraceRuling {
+  if (!monitored.known) return wait(`statd's list could not be read: ${monitored.why}`);
   // lockd records a client before its first lock is granted and refuses the lock if it cannot (nlmsvc_lock, fs/lockd/svc4proc.c).
-  if (facts.monitoredClients.value === 0)
-    return { end: true, because: "no v3 client was monitored, so none holds a lock" };
-  if (!facts.handover.known)
-    return { end: false, because: `the release's record could not be read: ${facts.handover.why}` };
-  if (facts.handover.value === undefined) {
-    return {
-      end: false,
-      because: `${facts.monitoredClients.value} v3 clients may hold locks, and no orderly release says otherwise`,
-    };
-  }
-  const held = facts.handover.value.nlmLocksHeld;
-  if (held === 0) return { end: true, because: "the release saw no v3 lock held" };
-  return { end: false, because: `${held} v3 locks wait to be reclaimed` };
+  if (monitored.value.length === 0) return end("no v3 client was monitored, so none holds a lock");
+  if (!ledger.known) return wait(`the ledger could not be read: ${ledger.why}`);
+  if (ledger.value?.final !== true)
+    return wait(`${count(monitored.value.length, "v3 client")} may hold locks, and no orderly release says otherwise`);
+  const held = ledger.value.v3Locks.length;
+  return held === 0
+    ? end("the release saw no v3 lock held")
+    : wait(`${count(held, "v3 lock")} to be reclaimed: ${monitored.value.map((one) => one.name).join(", ")}`);
 }
 
-export interface ReclaimFacts {
-  /** NLM locks that were held at the release. */
-  readonly held: number;
-  /** NLM locks on the volumes now; while the grace lasts only reclaims are granted (nlmsvc_lock, fs/lockd/svclock.c). */
-  readonly reclaimed: Observed<number>;
-  /** Clients in statd's list that have not answered their notification. */
-  readonly unnotified: Observed<number>;
+/** What is seen while the grace lasts; only reclaims are granted then (nlmsvc_lock, fs/lockd/svclock.c). */
+export interface GraceSight {
+  /** Names of those that have not answered their notification. */
+  readonly unnotified: readonly string[];
+  /** Addresses with a connection to lockd. */
+  readonly connected: readonly string[];
+  readonly v3Locks: readonly string[];
+  /** Nothing of all this has changed for so long. */
+  readonly quietMs: number;
+  /** By name: how long ago a client was seen to have answered its notification. */
+  readonly notifiedAgoMs: ReadonlyMap<string, number>;
+  readonly elapsedMs: number;
 }
 
-/** Whether a grace that was kept may end before its time: when every lock that was held is held again. */
-export function ruleReclaimed(facts: ReclaimFacts): GraceRuling {
-  if (!facts.unnotified.known)
-    return { end: false, because: `statd's list could not be read: ${facts.unnotified.why}` };
-  if (!facts.reclaimed.known) return { end: false, because: `the locks could not be read: ${facts.reclaimed.why}` };
-  if (facts.unnotified.value > 0)
-    return { end: false, because: `${facts.unnotified.value} clients have not answered their notification` };
-  if (facts.reclaimed.value < facts.held)
-    return { end: false, because: `${facts.reclaimed.value} of ${facts.held} v3 locks are reclaimed` };
-  return { end: true, because: `all ${facts.held} v3 locks are reclaimed` };
+/**
+ * A client reclaims one lock after the other without a pause (reclaimer, fs/lockd/clntlock.c), each in one round trip.
+ * One that is connected and has asked for nothing for so long has no more to ask for.
+ */
+export const RECLAIM_QUIET_MS = 750;
+
+/** May the grace end now? `limitMs` is the spec's bound for it. */
+export function ruleWhileWaiting(inherited: Inheritance, sight: Observed<GraceSight>, limitMs: number): GraceRuling {
+  if (!sight.known) return wait(`the locks could not be read: ${sight.why}`);
+  const { elapsedMs, quietMs } = sight.value;
+  if (elapsedMs >= limitMs)
+    return end(`the spec's limit of ${seconds(limitMs)} is over`, ...waitedFor(inherited, sight.value));
+  const before = ruleBeforeOpening(inherited);
+  if (before.end || !inherited.monitored.known || !inherited.ledger.known) return before;
+  const ledger = inherited.ledger.value;
+  const missing = missingLocks(ledger, sight.value);
+  if (missing.steady > 0) return wait(...waitedFor(inherited, sight.value));
+  if (ledger?.final === true && missing.fleeting === 0) return end(`all ${ledger.v3Locks.length} v3 locks are back`);
+  // Either some locks were just being taken or given back, or a crash came between two entries of the ledger: who had
+  // them is back and has nothing more to ask for.
+  const away = clientsAway(inherited.monitored.value, sight.value);
+  if (away.length > 0) return wait(...waitedFor(inherited, sight.value));
+  if (quietMs < RECLAIM_QUIET_MS) return wait("every v3 client is back and still reclaims");
+  return end(`every v3 client is back, ${count(sight.value.v3Locks.length, "v3 lock")} held, and none asks for more`);
+}
+
+/** For people: clients that are not back, and locks that are not. */
+function waitedFor({ ledger, monitored }: Inheritance, sight: GraceSight): readonly string[] {
+  const known = monitored.known ? monitored.value : [];
+  const clients = clientsAway(known, sight).map(({ name }) => `waiting for ${name}: ${awayBecause(name, sight)}`);
+  const inherited = ledger.known ? ledger.value : undefined;
+  const missing = missingLocks(inherited, sight);
+  const total = inherited?.v3Locks.length ?? 0;
+  return missing.steady === 0
+    ? clients
+    : [...clients, `${total - missing.steady - missing.fleeting} of ${count(total, "v3 lock")} reclaimed`];
+}
+
+function missingLocks(
+  ledger: Ledger | undefined,
+  sight: GraceSight,
+): { readonly steady: number; readonly fleeting: number } {
+  const held = new Set(sight.v3Locks);
+  const missing = (ledger?.v3Locks ?? []).filter((lock) => !held.has(lock.key));
+  const steady = missing.filter((lock) => lock.steady).length;
+  return { steady, fleeting: missing.length - steady };
+}
+
+function clientsAway(clients: readonly MonitoredClient[], sight: GraceSight): readonly MonitoredClient[] {
+  return clients.filter((client) => isAway(client, sight));
+}
+
+export function isAway(
+  { name, addresses }: MonitoredClient,
+  sight: Pick<GraceSight, "unnotified" | "connected">,
+): boolean {
+  // Without an address nobody can say whether it is connected; then it counts as away.
+  return sight.unnotified.includes(name) || !addresses.some((address) => sight.connected.includes(address));
+}
+
+export function awayBecause(name: string, sight: Pick<GraceSight, "unnotified" | "notifiedAgoMs">): string {
+  if (sight.unnotified.includes(name)) return "has not answered its notification";
+  const agoMs = sight.notifiedAgoMs.get(name);
+  return `notified${agoMs === undefined ? "" : ` ${seconds(agoMs)} ago`}, has not reconnected`;
+}
+
+/** Who nfsd waits for: in the ledger, and not back. */
+export function v4ClientsAway(ledger: Ledger | undefined, sight: Pick<ServiceSight, "v4Clients">): readonly V4Client[] {
+  const back = new Set(sight.v4Clients.map(v4Identity));
+  return (ledger?.v4Clients ?? []).filter((client) => !back.has(v4Identity(client)));
+}
+
+export function v4GraceReasons(ledger: Ledger | undefined, sight: Pick<ServiceSight, "v4Clients">): readonly string[] {
+  const away = v4ClientsAway(ledger, sight).map(
+    (client) =>
+      `waiting for ${client.owner} (${client.address}): ${client.courtesy ? "its lease had expired before the takeover" : "has not come back"}`,
+  );
+  return away.length > 0 ? away : ["every known v4 client is back; some still reclaim"];
+}
+
+function wait(...because: readonly string[]): GraceRuling {
+  return { end: false, because };
+}
+
+function end(...because: readonly string[]): GraceRuling {
+  return { end: true, because };
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
+}
+
+function seconds(durationMs: number): string {
+  return `${Math.round(durationMs / 1000)} s`;
 }

@@ -200,9 +200,9 @@ describe("the release", () => {
       fc.property(fileservers, successors, (fileserver, successor) => {
         const graph = releaseGraph(fileserver, successor);
         assertOrder(graph, ["sync-volumes"], ["hold-requests"]);
-        assertOrder(graph, ["hold-requests"], ["record-connections", "hold-nsm-list", "kill-statd", "stop-nfsd"]);
+        assertOrder(graph, ["hold-requests"], ["record-clients", "hold-nsm-list", "kill-statd", "stop-nfsd"]);
         assertOrder(graph, ["hold-nsm-list"], ["kill-statd"]);
-        assertOrder(graph, ["record-connections", "kill-statd"], ["stop-nfsd"]);
+        assertOrder(graph, ["record-clients", "kill-statd"], ["stop-nfsd"]);
         assertOrder(graph, ["stop-nfsd"], ["stop-daemons", "silence-address"]);
         assertOrder(graph, ["stop-daemons"], idsOf(graph, "unmount-volume"));
       }),

@@ -15,6 +15,10 @@ import {
 export function releaseGraph(fileserver: FileserverSpec, successorSystemId?: string): StepGraph {
   const handedOver = successorSystemId === undefined ? [] : handOverSteps(fileserver, successorSystemId);
   const deactivated = fileserver.volumes.map((volume) => volumeStepId("deactivate-volume", volume));
+  // A client that holds nothing would be waited for all the same by the next takeover, until it next renews its lease.
+  const idle = fileserver.protocols.includes("v4")
+    ? [fileserverStep("forget-idle-clients", fileserver, ["hold-requests"])]
+    : [];
   return checkGraph([
     // While clients still work: what is written now need not be written while they wait.
     fileserverStep("sync-volumes", fileserver),
@@ -22,14 +26,15 @@ export function releaseGraph(fileserver: FileserverSpec, successorSystemId?: str
     // Nothing new is let in and nothing goes out that would end a connection, but what is under way is still answered:
     // an answer that is lost makes the client repeat a request that was done (linux/hold-filter.ts).
     fileserverStep("hold-requests", fileserver, ["sync-volumes", ...handedOver.map((step) => step.id)]),
-    fileserverStep("record-connections", fileserver, ["hold-requests"]),
-    fileserverStep("write-handover", fileserver, ["record-connections"]),
+    ...idle,
+    fileserverStep("record-clients", fileserver, ["hold-requests", ...idle.map((step) => step.id)]),
+    fileserverStep("close-ledger", fileserver, ["record-clients"]),
     fileserverStep("hold-nsm-list", fileserver, ["hold-requests"]),
     // statd and rpcbind die together and at once: a polite stop empties statd's list or costs 61 s
     // (docs/kernel-nfs.md, section 6, traps 2 and 3).
     fileserverStep("kill-statd", fileserver, ["hold-nsm-list"]),
     // Ends when every thread has answered what it was at.
-    fileserverStep("stop-nfsd", fileserver, ["kill-statd", "record-connections"]),
+    fileserverStep("stop-nfsd", fileserver, ["kill-statd", "record-clients"]),
     // The link goes down when the last answers have been acknowledged.
     fileserverStep("silence-address", fileserver, ["stop-nfsd"]),
     // They hold files of the volume open (nfsdcld its database) or could (mountd).
@@ -61,7 +66,7 @@ function handOverSteps(fileserver: FileserverSpec, successorSystemId: string): r
 
 function volumeSteps(fileserver: FileserverSpec, volume: VolumeSpec): readonly Step[] {
   return [
-    volumeStep("unmount-volume", fileserver, volume, ["stop-daemons", "write-handover"]),
+    volumeStep("unmount-volume", fileserver, volume, ["stop-daemons", "close-ledger"]),
     volumeStep("deactivate-volume", fileserver, volume, [volumeStepId("unmount-volume", volume)]),
   ];
 }

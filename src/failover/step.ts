@@ -21,7 +21,7 @@ export interface StepArgs {
   "claim-volume-group": VolumeArgs;
   "mount-volume": VolumeArgs;
   "prepare-state": FileserverArgs;
-  "forget-handover": FileserverArgs;
+  "reopen-ledger": FileserverArgs;
   "start-nfsdcld": FileserverArgs;
   "start-nfsd": FileserverArgs;
   "end-lockd-grace": FileserverArgs;
@@ -33,8 +33,9 @@ export interface StepArgs {
   "hand-over-volume-group": HandOverArgs;
   "hold-requests": FileserverArgs;
   "silence-address": FileserverArgs;
-  "record-connections": FileserverArgs;
-  "write-handover": FileserverArgs;
+  "forget-idle-clients": FileserverArgs;
+  "record-clients": FileserverArgs;
+  "close-ledger": FileserverArgs;
   "hold-nsm-list": FileserverArgs;
   "kill-statd": FileserverArgs;
   "stop-nfsd": FileserverArgs;
@@ -96,7 +97,7 @@ export const STEP_BOUNDS_MS: Readonly<Record<StepKind, number>> = {
   // Log replay after a crash: bounded by the size of the log, seconds on slow disks.
   "mount-volume": 60_000,
   "prepare-state": 5_000,
-  "forget-handover": 5_000,
+  "reopen-ledger": 5_000,
   "start-nfsdcld": 5_000,
   "start-nfsd": 10_000,
   "end-lockd-grace": 2_000,
@@ -108,8 +109,9 @@ export const STEP_BOUNDS_MS: Readonly<Record<StepKind, number>> = {
   "hand-over-volume-group": 10_000,
   "hold-requests": 2_000,
   "silence-address": 2_000,
-  "record-connections": 2_000,
-  "write-handover": 5_000,
+  "forget-idle-clients": 5_000,
+  "record-clients": 2_000,
+  "close-ledger": 5_000,
   "hold-nsm-list": 5_000,
   "kill-statd": 2_000,
   // A thread stuck on dead storage keeps `svc_stop_kthreads` waiting for ever (net/sunrpc/svc.c).

@@ -22,8 +22,8 @@ export function takeoverGraph(fileserver: FileserverSpec): StepGraph {
     ...fileserver.volumes.flatMap((volume) => volumeSteps(fileserver, volume)),
     // The state folder lies on the first volume.
     fileserverStep("prepare-state", fileserver, [volumeStepId("mount-volume", firstVolume(fileserver))]),
-    // Once clients are served the record is history: after a crash it must not be believed.
-    fileserverStep("forget-handover", fileserver, ["prepare-state"]),
+    // Once clients are served the ledger is not complete any more: after a crash its last entry must not pass for it.
+    fileserverStep("reopen-ledger", fileserver, ["prepare-state"]),
     // nfsd reads its clients from nfsdcld when it starts and refuses every reclaim if nobody answers
     // (nfsd4_cld_tracking_init, fs/nfsd/nfs4recover.c).
     fileserverStep("start-nfsdcld", fileserver, [volumeStepId("mount-volume", firstVolume(fileserver))]),
@@ -32,7 +32,7 @@ export function takeoverGraph(fileserver: FileserverSpec): StepGraph {
     ...(recoversV3 ? [fileserverStep("end-lockd-grace", fileserver, ["start-nfsd"])] : []),
     // Open only when every port listens: one refused connection costs a client 3 to 24 s
     // (xprt_reconnect_backoff, net/sunrpc/xprtsock.c).
-    fileserverStep("open-address", fileserver, ["probe-address", "forget-handover", ...claimed, ...listening]),
+    fileserverStep("open-address", fileserver, ["probe-address", "reopen-ledger", ...claimed, ...listening]),
     fileserverStep("tickle-connections", fileserver, ["open-address"]),
     ...(recoversV3 ? [fileserverStep("notify-clients", fileserver, ["open-address"])] : []),
   ]);

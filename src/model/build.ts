@@ -20,6 +20,8 @@ import type {
 /** nfs-utils and Debian's firewalls know mountd by 20048 (IANA); the rest are the ports that NFS guides settle on. */
 const DEFAULT_PORTS = { mountd: 20_048, statd: 662, lockd: 4001 };
 const DEFAULT_THREADS = 16;
+/** A client that slept through a lunch break gets its locks back; one that is gone for good is forgotten before the next move. */
+const DEFAULT_COURTESY_S = 3600;
 /** Short, so that a client which missed the move retries soon: its reconnect backoff is at most half a lease. */
 const DEFAULT_LEASE_S = 15;
 const DEFAULT_GRACE_S = 20;
@@ -99,6 +101,8 @@ function buildNfs(input: FileserverInput["nfs"]): NfsSpec {
     threads: input?.threads ?? DEFAULT_THREADS,
     leaseS,
     graceS: secondsOf(input?.grace, Math.max(DEFAULT_GRACE_S, leaseS)),
+    courtesyS: secondsOf(input?.courtesy, DEFAULT_COURTESY_S),
+    allowV40: input?.allowV40 ?? false,
     ports: {
       mountd: input?.ports?.mountd ?? DEFAULT_PORTS.mountd,
       statd: input?.ports?.statd ?? DEFAULT_PORTS.statd,

@@ -337,6 +337,8 @@ describe("a valid spec", () => {
       threads: 16,
       leaseS: 15,
       graceS: 20,
+      courtesyS: 3600,
+      allowV40: false,
       ports: { mountd: 20_048, statd: 662, lockd: 4001 },
     });
     assert.deepEqual(home.protocols, ["v3", "v4"]);
@@ -382,6 +384,7 @@ describe("a valid spec", () => {
       "    interface: eth1\n    nfs: { lease: 10s }\n",
       "14 short-lease",
     ),
+    "NFSv4.0": change("    interface: eth1\n", "    interface: eth1\n    nfs: { allowV40: true }\n", "14 v4.0-grace"),
     "one node": change("    - { name: n2, addresses: [10.77.0.12, 10.78.0.12] }\n", "", "6 one-node"),
     "a witness without Pacemaker": change("engine: standalone", "engine: standalone\n  witness: st", "5 no-effect"),
     "failback without Pacemaker": change("failback: manual", "failback: { afterHealthyFor: 10m }", "20 no-effect"),

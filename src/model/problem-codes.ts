@@ -78,6 +78,7 @@ export const WARNING_CODES = {
   "client-unreachable": "clients outside the fileserver's networks and no gateway",
   "export-nested": "one export inside another",
   "grace-differs": "fileservers with different grace periods, which lockd takes from one kernel setting",
+  "v4.0-grace": "a protocol that makes every takeover last its whole grace",
   "short-lease": "a lease that a short network trouble outlasts",
   "one-node": "only one node, so that nothing can move",
   "no-effect": "a setting that does nothing together with the others",

@@ -239,6 +239,14 @@ const nfs = z
     threads: whole(1, THREADS_MAX, "kernel server threads; default 16", 16).optional(),
     lease: seconds("NFSv4 lease; default 15s", "15s").optional(),
     grace: seconds("grace period after a takeover, for v3 and v4; default 20s", "20s").optional(),
+    courtesy: seconds("how long an NFSv4 client that fell silent may keep its locks; default 1h", "1h").optional(),
+    allowV40: z
+      .boolean()
+      .optional()
+      .meta({
+        description: "serve NFSv4.0 too: every takeover then lasts its whole grace; default false",
+        examples: [false],
+      }),
     ports: z
       .strictObject({
         mountd: port("default 20048", 20_048),

@@ -72,7 +72,11 @@ export type Failback = "manual" | "never" | { readonly afterHealthyForS: number 
 export interface NfsSpec {
   readonly threads: number;
   readonly leaseS: number;
+  /** Upper bound of the grace after a takeover, v4's and lockd's. */
   readonly graceS: number;
+  /** How long a v4 client whose lease has expired is remembered while it still holds something. */
+  readonly courtesyS: number;
+  readonly allowV40: boolean;
   readonly ports: NfsPorts;
 }
 

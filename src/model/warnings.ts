@@ -18,6 +18,7 @@ export function warningFindings(draft: Draft): readonly Warning[] {
     ...draft.fileservers.flatMap((fileserver) => [
       ...linkWarnings(fileserver),
       ...leaseWarnings(fileserver),
+      ...v40Warnings(fileserver),
       ...nestedWarnings(fileserver),
       ...placementWarnings(fileserver, draft),
       ...fileserver.spec.exports.flatMap((item, index) =>
@@ -100,6 +101,19 @@ function linkWarnings(fileserver: DraftFileserver): readonly Warning[] {
       what: "mac does nothing with link: ipvlan",
       why: "an ipvlan link has the MAC address of the node's interface",
       remedy: "leave mac out",
+    },
+  ];
+}
+
+function v40Warnings(fileserver: DraftFileserver): readonly Warning[] {
+  if (!fileserver.spec.nfs.allowV40) return [];
+  return [
+    {
+      code: "v4.0-grace",
+      path: [...fileserver.path, "nfs", "allowV40"],
+      what: "NFSv4.0 is served",
+      why: `its clients never say that they have reclaimed everything (RFC 7530 has no RECLAIM_COMPLETE), so that with one of them every takeover makes all clients wait ${fileserver.spec.nfs.graceS} s for new opens and locks`,
+      remedy: "leave allowV40 out when no client needs it",
     },
   ];
 }

@@ -51,7 +51,7 @@ export function nfsConfText(fileserver: FileserverSpec): string {
     `vers3=${yesNo(fileserver.protocols.includes("v3"))}`,
     `vers4=${yesNo(fileserver.protocols.includes("v4"))}`,
     // A v4.0 client never says that it has reclaimed everything (RFC 7530 has no RECLAIM_COMPLETE): one costs all a full grace.
-    "vers4.0=n",
+    `vers4.0=${yesNo(fileserver.nfs.allowV40)}`,
     "",
   ].join("\n");
 }

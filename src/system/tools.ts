@@ -16,6 +16,7 @@ const TOOL_PATHS = {
   sudo: "/usr/bin/sudo",
   tar: "/usr/bin/tar",
   arping: "/usr/bin/arping",
+  cat: "/usr/bin/cat",
   lvchange: "/usr/sbin/lvchange",
   lvm: "/usr/sbin/lvm",
   lvs: "/usr/sbin/lvs",

@@ -1,11 +1,11 @@
 /** The deeds of a release; what they do and why in which order stands in failover/release.ts. */
 import { rm } from "node:fs/promises";
 import { Fault } from "../../base/fault.ts";
+import { nextLedger } from "../../failover/ledger.ts";
 import { HOLD_GROUP } from "../../linux/hold-filter.ts";
-import { parseProcNetTcp, parseReceiveQueues, parseSendQueues, type Connection } from "../../linux/proc-net-tcp.ts";
+import { parseReceiveQueues, parseSendQueues } from "../../linux/proc-net-tcp.ts";
 import { claim, deactivateVolume, mapperName } from "../../lvm/volume-group.ts";
 import type { FileserverSpec } from "../../model/spec.ts";
-import { connectionsOf } from "../../nfs/tickle.ts";
 import { dropReservation } from "../../scsi/reservation.ts";
 import { runChecked } from "../../system/commands.ts";
 import { servedPorts } from "../../nfs/configuration.ts";
@@ -13,11 +13,21 @@ import { waitFor } from "../../system/clock.ts";
 import { toolPath } from "../../system/tools.ts";
 import { factsOf, scaled, unknownVolume, type StepContext } from "../context.ts";
 import { runInside, saidBy } from "../holder-client.ts";
-import { exists, linkIsUp, mapperDevice, mountsInside, nfsdThreads, readOptional, scopeProcesses } from "../inside.ts";
-import { countNlmLocks } from "../lock-count.ts";
+import {
+  endProcess,
+  exists,
+  linkIsUp,
+  mapperDevice,
+  mountsInside,
+  nfsdThreads,
+  readOptional,
+  scopeProcesses,
+} from "../inside.ts";
+import { readLedger, writeLastEntry } from "../ledger-file.ts";
+import { forgetIdleClients, lookAtService } from "../look-at-service.ts";
 import { holderFolder, scopeFolder, volumePath } from "../places.ts";
 import type { StepRunners } from "../runner.ts";
-import { holdList, stateFolder, writeConnections, writeHandover } from "../state-folder.ts";
+import { holdList, stateFolder } from "../state-folder.ts";
 
 type ReleaseSteps = Pick<
   StepRunners,
@@ -25,8 +35,9 @@ type ReleaseSteps = Pick<
   | "hand-over-volume-group"
   | "hold-requests"
   | "silence-address"
-  | "record-connections"
-  | "write-handover"
+  | "forget-idle-clients"
+  | "record-clients"
+  | "close-ledger"
   | "hold-nsm-list"
   | "kill-statd"
   | "stop-nfsd"
@@ -83,32 +94,47 @@ export const releaseSteps: ReleaseSteps = {
     return drained === undefined ? { detail: "not every answer was acknowledged" } : undefined;
   },
 
-  "record-connections": async ({ fileserver }, context) => {
+  "forget-idle-clients": async (_, context) => {
+    const pid = context.insidePid();
+    if ((await nfsdThreads(pid)) === 0) return { outcome: "already" };
+    const names = await forgetIdleClients(pid);
+    return names.length === 0 ? { outcome: "already" } : { detail: `hold nothing: ${names.join(", ")}` };
+  },
+
+  "record-clients": async ({ fileserver }, context) => {
+    const { node } = context;
     const pid = context.insidePid();
     // Without a running server there is nothing new to record, and an older record still counts.
     if ((await nfsdThreads(pid)) === 0) return { outcome: "already" };
-    // Nothing new is let in any more: what lockd has not read yet it reads within moments, and the count is final then.
-    const drain = { what: "lockd", timeoutMs: scaled(context.node, DRAIN_BOUND_MS), intervalMs: DRAIN_INTERVAL_MS };
-    const unread = (): Promise<number> => waitingBytes(fileserver.nfs.ports.lockd, pid);
-    const drained = await waitFor(context.node.clock, drain, async () => ((await unread()) === 0 ? 0 : undefined));
-    const waiting = drained ?? (await unread());
-    const [connections, locks] = await Promise.all([
-      readServedConnections(fileserver, pid),
-      countNlmLocks(fileserver, pid),
+    // Nothing new is let in any more: what lockd has not read yet it reads within moments, and its locks are final then.
+    const drain = { what: "lockd", timeoutMs: scaled(node, DRAIN_BOUND_MS), intervalMs: DRAIN_INTERVAL_MS };
+    const drained = await waitFor(node.clock, drain, async () =>
+      (await waitingBytes(fileserver.nfs.ports.lockd, pid)) === 0 ? true : undefined,
+    );
+    const [sight, before] = await Promise.all([
+      lookAtService(fileserver, pid),
+      readLedger(stateFolder(pid, fileserver)),
     ]);
-    // A request that waits in a socket may still be granted: then the count is not the last word.
-    context.found.record = { connections, nlmLocksHeld: waiting === 0 ? locks : locks + 1 };
-    return { detail: `${connections.length} connections, ${locks} v3 locks${waiting === 0 ? "" : ", more may come"}` };
+    // A request that waits in a socket may still be granted: then this is not the last word.
+    const final = drained === true;
+    context.found.lastEntry = nextLedger({
+      node: node.name,
+      nowMs: node.clock.wallMs(),
+      sight,
+      lastLocks: context.watched.lastLocks,
+      previous: before.known ? before.value : undefined,
+      waiting: context.watched.waiting,
+      final,
+    });
+    const { connections, v3Locks } = context.found.lastEntry;
+    return { detail: `${connections.length} connections, ${v3Locks.length} v3 locks${final ? "" : ", more may come"}` };
   },
 
-  "write-handover": async ({ fileserver }, context) => {
-    const { record } = context.found;
-    if (record === undefined) return { outcome: "already" };
-    const folder = stateFolder(context.insidePid(), fileserver);
-    await Promise.all([
-      writeConnections(folder, record.connections),
-      writeHandover(folder, { nlmLocksHeld: record.nlmLocksHeld }),
-    ]);
+  "close-ledger": async ({ fileserver }, context) => {
+    const { lastEntry } = context.found;
+    if (lastEntry === undefined) return { outcome: "already" };
+    await writeLastEntry(stateFolder(context.insidePid(), fileserver), lastEntry);
+    return undefined;
   },
 
   "hold-nsm-list": async ({ fileserver }, context) => {
@@ -119,7 +145,7 @@ export const releaseSteps: ReleaseSteps = {
 
   "kill-statd": async ({ fileserver }) => {
     const victims = (await scopeProcesses(fileserver.name)).filter((process) => STATD_NAMES.includes(process.name));
-    for (const victim of victims) kill(victim.pid);
+    for (const victim of victims) endProcess(victim.pid);
     return { outcome: victims.length === 0 ? "already" : "done" };
   },
 
@@ -138,7 +164,7 @@ export const releaseSteps: ReleaseSteps = {
       { what: "the daemons", timeoutMs: boundMs, intervalMs: GONE_INTERVAL_MS },
       async () => {
         const left = (await scopeProcesses(fileserver.name)).filter((process) => DAEMON_NAMES.includes(process.name));
-        for (const process of left) kill(process.pid);
+        for (const process of left) endProcess(process.pid);
         return left.length === 0 ? true : undefined;
       },
     );
@@ -192,7 +218,7 @@ export const releaseSteps: ReleaseSteps = {
       context.node.clock,
       { what: "the namespaces", timeoutMs: boundMs, intervalMs: GONE_INTERVAL_MS },
       async () => {
-        for (const process of await scopeProcesses(fileserver.name)) kill(process.pid);
+        for (const process of await scopeProcesses(fileserver.name)) endProcess(process.pid);
         return (await exists(scopeFolder(fileserver.name))) && (await scopeProcesses(fileserver.name)).length > 0
           ? undefined
           : true;
@@ -206,14 +232,6 @@ export const releaseSteps: ReleaseSteps = {
     await rm(holderFolder(fileserver.name), { recursive: true, force: true });
   },
 };
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-  }
-}
 
 async function mountedVolumes(fileserver: FileserverSpec, context: StepContext): Promise<readonly string[]> {
   const mounts = await mountsInside(context.insidePid());
@@ -231,11 +249,4 @@ async function unsentBytes(fileserver: FileserverSpec, pid: number): Promise<num
 async function waitingBytes(lockdPort: number, pid: number): Promise<number> {
   const texts = await Promise.all(["tcp", "tcp6"].map((name) => readOptional(`/proc/${pid}/net/${name}`)));
   return texts.flatMap((text) => parseReceiveQueues(text ?? "", [lockdPort])).reduce((sum, bytes) => sum + bytes, 0);
-}
-
-/** Established connections of clients to nfsd and lockd, read without a fork. */
-export async function readServedConnections(fileserver: FileserverSpec, pid: number): Promise<readonly Connection[]> {
-  const texts = await Promise.all(["tcp", "tcp6"].map((name) => readOptional(`/proc/${pid}/net/${name}`)));
-  const all = texts.flatMap((text) => parseProcNetTcp(text ?? ""));
-  return connectionsOf(all, servedPorts(fileserver));
 }

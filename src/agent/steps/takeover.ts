@@ -1,8 +1,11 @@
 /** The deeds of a takeover; what they do and why in which order stands in failover/takeover.ts. */
 import { mkdir, writeFile } from "node:fs/promises";
+import { assert } from "../../base/assert.ts";
 import { Fault, messageOf } from "../../base/fault.ts";
-import { ruleLockdGrace } from "../../failover/grace.ts";
+import { known, unknown, type Observed } from "../../base/observed.ts";
+import { ruleBeforeOpening } from "../../failover/grace.ts";
 import { standbyDaemons } from "../../failover/judge.ts";
+import type { ClientConnection, MonitoredClient } from "../../failover/ledger.ts";
 import { OPEN_GROUP } from "../../linux/hold-filter.ts";
 import type { HolderCommand } from "../../linux/holder.ts";
 import { activateVolume, claim, mapperName } from "../../lvm/volume-group.ts";
@@ -16,21 +19,20 @@ import { toolPath } from "../../system/tools.ts";
 import { factsOf, type StepContext } from "../context.ts";
 import { runInside, saidBy, type HolderResult } from "../holder-client.ts";
 import { linkIsUp, mapperDevice, mountsInside, nfsdThreads, openFiles, scopeProcesses } from "../inside.ts";
+import { forgetLedger, readLedger, writeLedger } from "../ledger-file.ts";
+import { readList } from "../look-at-service.ts";
 import { exportedPath, insidePath, volumePath } from "../places.ts";
 import { probeAddress, refuseTaken } from "../probe.ts";
 import type { StepRunners } from "../runner.ts";
 import {
-  forgetHandover,
   forgetRetired,
   makeDatabaseFolder,
-  monitoredClients,
   nfsdcldPath,
   NSM_PATH,
   prepareStateFolder,
-  readConnections,
-  readHandover,
   stateFolder,
   turnToVolume,
+  type StateFolder,
 } from "../state-folder.ts";
 
 type TakeoverSteps = Pick<
@@ -41,7 +43,7 @@ type TakeoverSteps = Pick<
   | "claim-volume-group"
   | "mount-volume"
   | "prepare-state"
-  | "forget-handover"
+  | "reopen-ledger"
   | "start-nfsdcld"
   | "start-nfsd"
   | "end-lockd-grace"
@@ -117,16 +119,21 @@ export const takeoverSteps: TakeoverSteps = {
   "prepare-state": async ({ fileserver }, context) => {
     const pid = context.insidePid();
     const folder = stateFolder(pid, fileserver);
-    context.found.handover = await readHandover(folder);
+    context.found.ledger = await readLedger(folder);
     await prepareStateFolder(folder, context.node.name, context.node.clock.wallMs());
     await turnToVolume(pid, fileserver);
     // Ready to be sent the moment the address is open.
-    context.found.connections = await readConnections(folder);
-    await writeFile(insidePath(pid, TICKLE_INPUT), tickleInput(context.found.connections));
+    await writeFile(insidePath(pid, TICKLE_INPUT), tickleInput(connectionsBefore(context)));
+    context.found.inherited = { ledger: context.found.ledger, monitored: await retiredClients(fileserver, folder) };
   },
 
-  "forget-handover": async ({ fileserver }, context) => {
-    await forgetHandover(stateFolder(context.insidePid(), fileserver));
+  "reopen-ledger": async ({ fileserver }, context) => {
+    const folder = stateFolder(context.insidePid(), fileserver);
+    const { ledger } = context.found;
+    if (!ledger.known) await forgetLedger(folder);
+    else if (ledger.value?.final !== true) return { outcome: "already" };
+    else await writeLedger(folder, { ...ledger.value, final: false });
+    return undefined;
   },
 
   "start-nfsdcld": async ({ fileserver }, context, boundMs) => {
@@ -174,20 +181,15 @@ export const takeoverSteps: TakeoverSteps = {
     }
   },
 
-  "end-lockd-grace": async ({ fileserver }, context, boundMs) => {
-    const folder = stateFolder(context.insidePid(), fileserver);
-    const ruling = ruleLockdGrace({
-      handover: context.found.handover,
-      monitoredClients: await monitoredClients(folder),
-    });
+  "end-lockd-grace": async (_, context, boundMs) => {
+    const { inherited } = context.found;
+    assert(inherited !== undefined, "prepare-state has looked at what the server before left");
+    const ruling = ruleBeforeOpening(inherited);
     if (ruling.end) {
       await runInside(context.holder(), [["write_file", "/proc/fs/lockd/nlm_end_grace", "Y"]], boundMs);
       context.found.nobodyToNotify = true;
     }
-    const { handover } = context.found;
-    if (!ruling.end && handover.known && handover.value !== undefined)
-      context.found.locksToReclaim = handover.value.nlmLocksHeld;
-    return { detail: `${ruling.end ? "ended" : "kept"}: ${ruling.because}` };
+    return { detail: `${ruling.end ? "ended" : "kept"}: ${ruling.because.join("; ")}` };
   },
 
   "open-address": async ({ fileserver }, context, boundMs) => {
@@ -215,7 +217,7 @@ export const takeoverSteps: TakeoverSteps = {
   },
 
   "tickle-connections": async (_, context, boundMs) => {
-    const { connections } = context.found;
+    const connections = connectionsBefore(context);
     if (connections.length === 0) return { outcome: "already", detail: "no connection was recorded" };
     const result = await context
       .holder()
@@ -231,15 +233,33 @@ export const takeoverSteps: TakeoverSteps = {
       await forgetRetired(stateFolder(context.insidePid(), fileserver));
       return { outcome: "already", detail: "nobody holds a lock that has to be reclaimed" };
     }
-    const monitored = await monitoredClients(stateFolder(context.insidePid(), fileserver));
     await runInside(
       context.holder(),
       [[toolPath("sm-notify"), "-f", "-P", NSM_PATH, "-v", notifierName(fileserver)]],
       boundMs,
     );
-    return { detail: monitored.known ? `${monitored.value} clients` : monitored.why };
+    const monitored = context.found.inherited?.monitored;
+    return { detail: monitored?.known === true ? `${monitored.value.length} clients` : "statd's list is not known" };
   },
 };
+
+function connectionsBefore({ found }: StepContext): readonly ClientConnection[] {
+  return found.ledger.known ? (found.ledger.value?.connections ?? []) : [];
+}
+
+async function retiredClients(
+  fileserver: FileserverSpec,
+  folder: StateFolder,
+): Promise<Observed<readonly MonitoredClient[]>> {
+  if (!fileserver.protocols.includes("v3")) return known([]);
+  try {
+    const problems: string[] = [];
+    const clients = await readList(folder, "sm.bak", problems);
+    return problems.length === 0 ? known(clients) : unknown(problems.join("; "));
+  } catch (error) {
+    return unknown(messageOf(error));
+  }
+}
 
 /** A client that finds a port closed backs off for seconds: better no address than one with half the service behind it. */
 async function refuseSilentPorts(fileserver: FileserverSpec): Promise<void> {

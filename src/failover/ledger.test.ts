@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { nextLedger, sameContent, type Ledger, type LedgerInput, type ServiceSight } from "./ledger.ts";
+
+const NOTHING: ServiceSight = { connections: [], monitored: [], unnotified: [], v4Clients: [], v3Locks: [] };
+const C1 = { name: "c1", addresses: ["10.77.0.21"] };
+const C2 = { name: "c2", addresses: ["10.77.0.22"] };
+
+function connection(remoteAddress: string, remotePort = 700) {
+  return { localAddress: "10.77.0.50", localPort: 2049, remoteAddress, remotePort };
+}
+
+function v4(owner: string, minorVersion = 2) {
+  return { owner, minorVersion, address: "10.77.0.21", courtesy: false };
+}
+
+function entry(change: Partial<Omit<LedgerInput, "sight">> & { readonly sight?: Partial<ServiceSight> }): Ledger {
+  return nextLedger({
+    node: "n1",
+    nowMs: 5000,
+    lastLocks: new Set(),
+    previous: undefined,
+    waiting: { v3: false, v4: false },
+    final: false,
+    ...change,
+    sight: { ...NOTHING, ...change.sight },
+  });
+}
+
+const BEFORE: Ledger = {
+  node: "n2",
+  writtenAtMs: 1000,
+  final: true,
+  connections: [connection("10.77.0.21"), connection("10.77.0.22")],
+  v3Clients: [
+    { ...C1, sinceMs: 100 },
+    { ...C2, sinceMs: 200 },
+  ],
+  v4Clients: [{ ...v4("a"), sinceMs: 300 }],
+  v3Locks: [
+    { key: "data:1:0-0", steady: true },
+    { key: "data:1:2-2", steady: true },
+  ],
+};
+
+describe("a ledger's entry", () => {
+  test("lists locks that were there twice running; a release's last entry lists all", () => {
+    const looked = { sight: { v3Locks: ["b", "a"] }, lastLocks: new Set(["a"]) };
+    assert.deepEqual(entry(looked).v3Locks, [{ key: "a", steady: true }]);
+    assert.deepEqual(entry({ ...looked, final: true }).v3Locks, [
+      { key: "a", steady: true },
+      { key: "b", steady: false },
+    ]);
+  });
+
+  test("keeps since when a client is known, over nodes", () => {
+    const next = entry({ previous: BEFORE, sight: { monitored: [C1], v4Clients: [v4("a"), v4("a", 1)] } });
+    assert.deepEqual(next.v3Clients, [{ ...C1, sinceMs: 100 }]);
+    assert.deepEqual(
+      next.v4Clients.map((one) => [one.minorVersion, one.sinceMs]),
+      [
+        [1, 5000],
+        [2, 300],
+      ],
+    );
+  });
+
+  test("while a grace lasts keeps all that has not come back, for the case of another crash", () => {
+    const next = entry({
+      previous: BEFORE,
+      waiting: { v3: true, v4: true },
+      sight: { connections: [connection("10.77.0.21", 800)], v3Locks: ["data:1:0-0"], unnotified: [C2] },
+      lastLocks: new Set(["data:1:0-0"]),
+    });
+    assert.deepEqual(
+      next.connections.map((one) => [one.remoteAddress, one.remotePort]),
+      [
+        ["10.77.0.21", 800],
+        ["10.77.0.22", 700],
+      ],
+    );
+    assert.deepEqual(next.v3Clients, BEFORE.v3Clients);
+    assert.deepEqual(next.v4Clients, BEFORE.v4Clients);
+    assert.deepEqual(next.v3Locks, BEFORE.v3Locks);
+  });
+
+  test("once the graces are over only counts who is there", () => {
+    const next = entry({ previous: BEFORE });
+    assert.deepEqual([next.connections, next.v3Clients, next.v4Clients, next.v3Locks], [[], [], [], []]);
+  });
+
+  test("says the same whenever it is written, and in whatever order the kernel lists things", () => {
+    const sight = { connections: [connection("b"), connection("a")], monitored: [C2, C1], v3Locks: ["y", "x"] };
+    const turned = { connections: [connection("a"), connection("b")], monitored: [C1, C2], v3Locks: ["x", "y"] };
+    const lastLocks = new Set(["x", "y"]);
+    const previous = BEFORE;
+    const later = { previous, lastLocks, nowMs: 9000 };
+    assert.ok(sameContent(entry({ previous, lastLocks, sight }), entry({ ...later, sight: turned })));
+    assert.ok(
+      !sameContent(entry({ previous, lastLocks, sight }), entry({ ...later, sight: { ...turned, v3Locks: ["x"] } })),
+    );
+  });
+});
