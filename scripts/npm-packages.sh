@@ -3,6 +3,8 @@
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 mark=$root/node_modules/.package-lock.json
+# A link into another checkout (a git worktree): `npm ci` would empty that one's packages under whoever uses them.
+if [ -L "$root/node_modules" ] && [ -f "$mark" ]; then exit 0; fi
 if [ -f "$mark" ] && [ ! "$root/package-lock.json" -nt "$mark" ]; then exit 0; fi
 if ! command -v npm >/dev/null; then
   echo "holdfast: npm is not here; install Node 20 or later with npm (Debian: apt-get install nodejs npm)" >&2
