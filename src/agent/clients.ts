@@ -4,8 +4,8 @@ import type { ClientConnection, V3Client, V4Client } from "../failover/ledger.ts
 import { hostOfOwner, parseClientStates } from "../nfs/client-info.ts";
 import type { ClientStatus } from "../wire/clients.ts";
 import { readOptional } from "./inside.ts";
-import { lookAtV4Clients } from "./look-at-service.ts";
 import type { ServiceView } from "./service-watch.ts";
+import { lookAtV4Clients } from "./v4-clients.ts";
 
 const NO_COUNTS = { opens: undefined, locks: undefined, delegations: undefined } as const;
 

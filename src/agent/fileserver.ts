@@ -205,7 +205,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
         state: running ?? judgement.state,
         because: judgement.lacks.map((lack) => `${lack} is missing`),
         addresses,
-        connections: serving ? (await servedConnections(spec, insidePid)).length : 0,
+        connections: serving ? servedConnections(spec, insidePid).length : 0,
         nfsdThreads: sighting.nfsdThreads,
         ...(grace === undefined ? {} : { grace }),
       };

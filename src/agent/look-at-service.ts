@@ -1,5 +1,9 @@
-/** One look at a serving fileserver: who is connected, who is known, what is locked. Reads files only, no fork. */
-import { open, readdir, readFile, writeFile } from "node:fs/promises";
+/**
+ * Looks at a serving fileserver again and again: who is connected, who is known, what is locked. No fork, and as little
+ * work as a look can be where nothing has changed, because there are some every second for as long as it serves.
+ */
+import { readdir, readFile } from "node:fs/promises";
+import { readdirSync, readFileSync } from "node:fs";
 import type { ClientConnection, MonitoredClient, ServiceSight, V4Client } from "../failover/ledger.ts";
 import { parseProcLocks } from "../linux/proc-locks.ts";
 import { parseProcNetTcp } from "../linux/proc-net-tcp.ts";
@@ -8,118 +12,116 @@ import { parseClientInfo, type ClientInfo } from "../nfs/client-info.ts";
 import { servedPorts } from "../nfs/configuration.ts";
 import { parseMonitorFile } from "../nfs/monitor-record.ts";
 import { connectionsOf } from "../nfs/tickle.ts";
-import { isAbsent, mountsInside, readOptional } from "./inside.ts";
-import { insidePath, volumePath } from "./places.ts";
+import { isAbsent, mountsInside } from "./inside.ts";
+import { volumePath } from "./places.ts";
 import { stateFolder, type StateFolder } from "./state-folder.ts";
+import { v4ClientsFolder } from "./v4-clients.ts";
 
 /** Also says what it could not understand. */
 export interface ServiceLook extends ServiceSight {
   readonly problems: readonly string[];
 }
 
-export async function lookAtService(fileserver: FileserverSpec, insidePid: number): Promise<ServiceLook> {
+export interface ServiceEye {
+  look(): Promise<ServiceLook>;
+}
+
+/** Whether a v4 client's lease has expired is asked this often; that a client comes or goes is seen by every look. */
+const V4_STATUS_EVERY_LOOKS = 12;
+
+/**
+ * Files of /proc are read at once, in this thread: the kernel has them in memory, and the detour through libuv's threads
+ * costs several times the reading. What lies on the volume is not: a disk may hang, and the agent must not with it.
+ */
+export async function openServiceEye(fileserver: FileserverSpec, insidePid: number): Promise<ServiceEye> {
   const folder = stateFolder(insidePid, fileserver);
   const v3 = fileserver.protocols.includes("v3");
-  const problems: string[] = [];
-  const [connections, monitored, unnotified, v4, v3Locks] = await Promise.all([
-    servedConnections(fileserver, insidePid),
-    v3 ? readList(folder, "sm", problems) : [],
-    v3 ? readList(folder, "sm.bak", problems) : [],
-    lookAtV4Clients(insidePid, problems),
-    v3 ? lookAtV3Locks(fileserver, insidePid) : [],
-  ]);
-  return { connections, monitored, unnotified, v4Clients: v4.map(({ info }) => v4ClientOf(info)), v3Locks, problems };
+  const lists = { sm: openList(folder, "sm"), retired: openList(folder, "sm.bak") };
+  const v4 = openV4Eye(insidePid);
+  const locks = openLockEye(await volumesByDevice(fileserver, insidePid));
+  return {
+    async look() {
+      const problems: string[] = [];
+      const monitored = v3 ? await lists.sm(problems) : [];
+      const unnotified = v3 ? await lists.retired(problems) : [];
+      return {
+        connections: servedConnections(fileserver, insidePid),
+        monitored,
+        unnotified,
+        v4Clients: v4(problems),
+        v3Locks: v3 ? locks() : [],
+        problems,
+      };
+    },
+  };
+}
+
+/** Established connections of clients to nfsd and lockd. */
+export function servedConnections(fileserver: FileserverSpec, insidePid: number): readonly ClientConnection[] {
+  const texts = ["tcp", "tcp6"].map((name) => readNow(`/proc/${insidePid}/net/${name}`) ?? "");
+  return connectionsOf(texts.flatMap(parseProcNetTcp), servedPorts(fileserver));
 }
 
 /** One of statd's lists: `sm` is kept by statd, `sm.bak` holds whom sm-notify has still to reach. */
-export async function readList(
+export function readList(
   folder: StateFolder,
   list: "sm" | "sm.bak",
   problems: string[],
 ): Promise<readonly MonitoredClient[]> {
+  return openList(folder, list)(problems);
+}
+
+function openList(
+  folder: StateFolder,
+  list: "sm" | "sm.bak",
+): (problems: string[]) => Promise<readonly MonitoredClient[]> {
   const path = `${folder.path}/nsm/${list}`;
-  const clients: MonitoredClient[] = [];
-  for (const name of await readdir(path)) {
-    const text = await readOptional(`${path}/${name}`);
-    // Notified or unmonitored between the two readings.
-    if (text === undefined) continue;
-    const records = parseMonitorFile(name, text);
+  // A client's record never changes: it is written when it is monitored, and removed.
+  const known = new Map<string, MonitoredClient>();
+  return async (problems) => {
+    const names = await readdir(path);
+    for (const name of names) {
+      if (known.has(name)) continue;
+      const client = await readRecord(path, name, problems);
+      if (client !== undefined) known.set(name, client);
+    }
+    for (const name of known.keys()) if (!names.includes(name)) known.delete(name);
+    return [...known.values()];
+  };
+}
+
+/** Undefined where it was notified or unmonitored between two readings. */
+async function readRecord(path: string, name: string, problems: string[]): Promise<MonitoredClient | undefined> {
+  try {
+    const records = parseMonitorFile(name, await readFile(`${path}/${name}`, "utf8"));
     for (const record of records) if (!record.known) problems.push(`statd's list: ${record.why}`);
     const addresses = records.flatMap((record) => (record.known ? (record.value.address ?? []) : []));
-    clients.push({ name, addresses: [...new Set(addresses)] });
+    return { name, addresses: [...new Set(addresses)] };
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw error;
   }
-  return clients;
 }
 
-/** Established connections of clients to nfsd and lockd. */
-export async function servedConnections(
-  fileserver: FileserverSpec,
-  insidePid: number,
-): Promise<readonly ClientConnection[]> {
-  const texts = await Promise.all(["tcp", "tcp6"].map((name) => readOptional(`/proc/${insidePid}/net/${name}`)));
-  return connectionsOf(
-    texts.flatMap((text) => parseProcNetTcp(text ?? "")),
-    servedPorts(fileserver),
-  );
-}
-
-export interface V4ClientSeen {
-  /** Its folder under /proc/fs/nfsd/clients, as the agent reaches it. */
-  readonly folder: string;
-  readonly info: ClientInfo;
-}
-
-/** What nfsd says of its NFSv4 clients (client_info_show, fs/nfsd/nfs4state.c); those that are only beginning are left out. */
-export async function lookAtV4Clients(insidePid: number, problems: string[]): Promise<readonly V4ClientSeen[]> {
-  const clients = insidePath(insidePid, "/proc/fs/nfsd/clients");
-  const numbers = await readdir(clients).catch(ignoreAbsent);
-  const seen = await Promise.all(
-    numbers.map(async (number) => {
-      const folder = `${clients}/${number}`;
-      const text = await readOptional(`${folder}/info`).catch(goneMeanwhile);
+function openV4Eye(insidePid: number): (problems: string[]) => ServiceSight["v4Clients"] {
+  const folder = v4ClientsFolder(insidePid);
+  const known = new Map<string, Omit<V4Client, "sinceMs">>();
+  let looks = 0;
+  return (problems) => {
+    // Whoever is only beginning has no entry yet and is read again by the next look.
+    if (looks % V4_STATUS_EVERY_LOOKS === 0) known.clear();
+    looks += 1;
+    const numbers = listNow(folder);
+    for (const number of numbers) {
+      if (known.has(number)) continue;
+      const text = readNow(`${folder}/${number}/info`);
       const info = text === undefined ? undefined : parseClientInfo(text);
       if (info !== undefined && !info.known) problems.push(`nfsd's client ${number}: ${info.why}`);
-      return info?.known === true ? { folder, info: info.value } : undefined;
-    }),
-  );
-  return seen.filter((one) => one !== undefined).filter(({ info }) => info.status !== "unconfirmed");
-}
-
-/** nfsd refuses to show a client that it is just taking away (get_nfsdfs_clp, fs/nfsd/nfs4state.c: ENXIO). */
-function goneMeanwhile(error: unknown): undefined {
-  if ((error as NodeJS.ErrnoException).code === "ENXIO") return undefined;
-  throw error;
-}
-
-/** Whether it has anything that could be reclaimed: an open, a lock, a delegation, a layout. */
-export async function hasState(client: V4ClientSeen): Promise<boolean> {
-  const file = await open(`${client.folder}/states`, "r");
-  try {
-    // A client may have tens of thousands: whether there is one is all that is asked.
-    const { bytesRead } = await file.read(Buffer.alloc(1), 0, 1, 0);
-    return bytesRead > 0;
-  } finally {
-    await file.close();
-  }
-}
-
-/** Makes nfsd forget clients that hold nothing, live ones too: there is nothing that they could reclaim. Names them. */
-export async function forgetIdleClients(insidePid: number): Promise<readonly string[]> {
-  const names: string[] = [];
-  for (const client of await lookAtV4Clients(insidePid, [])) {
-    if (await hasState(client)) continue;
-    await forgetClient(client);
-    names.push(client.info.owner);
-  }
-  return names;
-}
-
-/** Also takes its record out of nfsdcld's database (client_ctl_write and expire_client, fs/nfsd/nfs4state.c). */
-export async function forgetClient(client: V4ClientSeen): Promise<void> {
-  await writeFile(`${client.folder}/ctl`, "expire\n").catch((error: unknown) => {
-    // It has ended by itself meanwhile.
-    if (!isAbsent(error) && (error as NodeJS.ErrnoException).code !== "ENXIO") throw error;
-  });
+      if (info?.known === true && info.value.status !== "unconfirmed") known.set(number, v4ClientOf(info.value));
+    }
+    for (const number of known.keys()) if (!numbers.includes(number)) known.delete(number);
+    return [...known.values()];
+  };
 }
 
 function v4ClientOf(info: ClientInfo): Omit<V4Client, "sinceMs"> {
@@ -131,30 +133,41 @@ function v4ClientOf(info: ClientInfo): Omit<V4Client, "sinceMs"> {
   };
 }
 
-/**
- * Keys of the locks that lockd holds for v3 clients on the fileserver's volumes: in /proc/locks their owner is the
- * kernel thread lockd. Two read locks on one range make two keys.
- */
-export async function lookAtV3Locks(fileserver: FileserverSpec, insidePid: number): Promise<readonly string[]> {
+/** Volumes by the device that they are here, "major:minor". */
+async function volumesByDevice(fileserver: FileserverSpec, insidePid: number): Promise<ReadonlyMap<string, string>> {
   const mounts = await mountsInside(insidePid);
-  const volumes = new Map(
+  return new Map(
     fileserver.volumes.flatMap((volume) =>
       mounts
         .filter((mount) => mount.path === volumePath(volume))
         .map(({ device }) => [`${device.major}:${device.minor}`, volume.name] as const),
     ),
   );
-  const locks = parseProcLocks(await readFile("/proc/locks", "utf8")).flatMap((lock) => {
-    const volume = volumes.get(`${lock.device.major}:${lock.device.minor}`);
-    return volume === undefined ? [] : [{ pid: lock.pid, key: `${volume}:${lock.inode}:${lock.start}-${lock.end}` }];
-  });
-  const owners = new Map<number, boolean>();
-  for (const pid of new Set(locks.map((lock) => lock.pid))) owners.set(pid, await isLockd(pid));
-  return numbered(locks.filter((lock) => owners.get(lock.pid) === true).map((lock) => lock.key));
 }
 
-async function isLockd(pid: number): Promise<boolean> {
-  const name = await readOptional(`/proc/${pid}/comm`);
+/**
+ * Keys of the locks that lockd holds for v3 clients on the fileserver's volumes: in /proc/locks their owner is the
+ * kernel thread lockd. Two read locks on one range make two keys.
+ */
+function openLockEye(volumes: ReadonlyMap<string, string>): () => readonly string[] {
+  let lastText = "";
+  let lastKeys: readonly string[] = [];
+  return () => {
+    const text = readFileSync("/proc/locks", "utf8");
+    if (text === lastText) return lastKeys;
+    const locks = parseProcLocks(text).flatMap((lock) => {
+      const volume = volumes.get(`${lock.device.major}:${lock.device.minor}`);
+      return volume === undefined ? [] : [{ pid: lock.pid, key: `${volume}:${lock.inode}:${lock.start}-${lock.end}` }];
+    });
+    const owners = new Map([...new Set(locks.map((lock) => lock.pid))].map((pid) => [pid, isLockd(pid)] as const));
+    lastKeys = numbered(locks.filter((lock) => owners.get(lock.pid) === true).map((lock) => lock.key));
+    lastText = text;
+    return lastKeys;
+  };
+}
+
+function isLockd(pid: number): boolean {
+  const name = readNow(`/proc/${pid}/comm`);
   // An owner that cannot be named may be a client's: counted, so that no grace is cut short by it.
   return name === undefined || name.trim() === "lockd";
 }
@@ -168,7 +181,25 @@ function numbered(keys: readonly string[]): readonly string[] {
   });
 }
 
-function ignoreAbsent(error: unknown): readonly string[] {
-  if (isAbsent(error)) return [];
-  throw error;
+/** Undefined only where the file does not exist, or what it tells of has gone meanwhile (get_nfsdfs_clp: ENXIO). */
+function readNow(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+function listNow(path: string): readonly string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if (isGone(error)) return [];
+    throw error;
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return isAbsent(error) || (error as NodeJS.ErrnoException).code === "ENXIO";
 }

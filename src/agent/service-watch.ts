@@ -25,16 +25,10 @@ import { scaled, type Node, type WatchEnd } from "./context.ts";
 import { runInside, type HolderClient } from "./holder-client.ts";
 import { endProcess, readOptional, scopeProcesses } from "./inside.ts";
 import { readLedger, writeLedger } from "./ledger-file.ts";
-import {
-  forgetClient,
-  hasState,
-  lookAtService,
-  lookAtV4Clients,
-  readList,
-  type ServiceLook,
-} from "./look-at-service.ts";
+import { openServiceEye, readList, type ServiceEye, type ServiceLook } from "./look-at-service.ts";
 import { insidePath } from "./places.ts";
 import { forgetRetired, stateFolder } from "./state-folder.ts";
+import { forgetClient, hasState, lookAtV4Clients } from "./v4-clients.ts";
 
 export interface Watched {
   readonly node: Node;
@@ -82,7 +76,10 @@ export async function inheritFromRunning(
   const ended = v3 ? await runInside(holder, [[toolPath("cat"), LOCKD_END_GRACE]], scaled(node, END_BOUND_MS)) : "Y";
   const retired = v3 ? await readList(folder, "sm.bak", []) : [];
   const monitored = ledger.known ? known([...(ledger.value?.v3Clients ?? []), ...retired]) : unknown(ledger.why);
-  return { inherited: { ledger, monitored }, v3GraceLasts: ended.trim() !== "Y" };
+  return {
+    inherited: { ledger, monitored }, // A NUL follows the line (nlm_end_grace_read, fs/lockd/procfs.c).
+    v3GraceLasts: !ended.startsWith("Y"),
+  };
 }
 
 // oxlint-disable-next-line max-lines-per-function -- the functions inside share what the looks have found so far
@@ -97,9 +94,13 @@ export function watchService(watched: Watched): ServiceWatch {
   let waiting: Waiting = { v3: watched.v3GraceLasts, v4: true };
   let lastLocks: ReadonlySet<string> = new Set();
   let written: Ledger | undefined = inherited.ledger.known ? inherited.ledger.value : undefined;
+  let isWritten = false;
+  let lastLook = "";
+  let sameLooks = 0;
   let fingerprint = "";
   let changedAtMs = startedMs;
   let forgottenAtMs = startedMs;
+  let eye: ServiceEye | undefined;
   let view: ServiceView | undefined;
   let stopped = false;
 
@@ -147,16 +148,25 @@ export function watchService(watched: Watched): ServiceWatch {
     );
   }
 
+  /** The third look that shows the same can change nothing: the second has made its locks steady and was written. */
+  function sawNothingNew(look: ServiceLook): boolean {
+    const text = JSON.stringify(look);
+    sameLooks = text === lastLook ? sameLooks + 1 : 0;
+    lastLook = text;
+    const someoneIsDead = look.v4Clients.some((client) => client.courtesy);
+    return sameLooks >= 2 && isWritten && !waiting.v3 && !waiting.v4 && !someoneIsDead;
+  }
+
   async function lookOnce(): Promise<void> {
-    const [look, v4Lasts] = await Promise.all([
-      lookAtService(fileserver, insidePid),
-      v4GraceLasts(fileserver, insidePid),
-    ]);
+    eye ??= await openServiceEye(fileserver, insidePid);
+    const look = await eye.look();
+    if (sawNothingNew(look)) return;
+    const v4Lasts = waiting.v4 && (await v4GraceLasts(fileserver, insidePid));
     for (const problem of look.problems) sayOnce(problem);
     const sight = graceSightOf(look);
     const ruling = waiting.v3 ? ruleWhileWaiting(inherited, known(sight), limitMs) : undefined;
     if (ruling?.end === true) await endV3Grace(ruling, sight);
-    waiting = { ...waiting, v4: waiting.v4 && v4Lasts };
+    waiting = { ...waiting, v4: v4Lasts };
     const nowMs = clock.wallMs();
     const next = nextLedger({
       node: node.name,
@@ -184,9 +194,11 @@ export function watchService(watched: Watched): ServiceWatch {
         v4: { lasts: waiting.v4, because: v4Reasons, ...(waiting.v4 ? { endsWithinS: left } : {}) },
       },
     };
-    if (written === undefined || !sameContent(next, written)) {
+    isWritten = written !== undefined && sameContent(next, written);
+    if (!isWritten) {
       await writeLedger(folder, next);
       written = next;
+      isWritten = true;
     }
     if (clock.monotonicMs() - forgottenAtMs > FORGET_INTERVAL_MS && !waiting.v4) {
       forgottenAtMs = clock.monotonicMs();

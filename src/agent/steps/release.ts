@@ -24,10 +24,11 @@ import {
   scopeProcesses,
 } from "../inside.ts";
 import { readLedger, writeLastEntry } from "../ledger-file.ts";
-import { forgetIdleClients, lookAtService } from "../look-at-service.ts";
+import { openServiceEye } from "../look-at-service.ts";
 import { holderFolder, scopeFolder, volumePath } from "../places.ts";
 import type { StepRunners } from "../runner.ts";
 import { holdList, stateFolder } from "../state-folder.ts";
+import { forgetIdleClients } from "../v4-clients.ts";
 
 type ReleaseSteps = Pick<
   StepRunners,
@@ -112,7 +113,7 @@ export const releaseSteps: ReleaseSteps = {
       (await waitingBytes(fileserver.nfs.ports.lockd, pid)) === 0 ? true : undefined,
     );
     const [sight, before] = await Promise.all([
-      lookAtService(fileserver, pid),
+      openServiceEye(fileserver, pid).then((eye) => eye.look()),
       readLedger(stateFolder(pid, fileserver)),
     ]);
     // A request that waits in a socket may still be granted: then this is not the last word.
