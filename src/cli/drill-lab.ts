@@ -1,12 +1,12 @@
 /** Joins drills to the lab: machines by its ssh configuration, moves by the `move` command, and a lab brought up when none runs. */
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Fault, type FaultDocument } from "../base/fault.ts";
 import type { World } from "../drill/measure.ts";
 import { logicalVolumeDevices, servingNode, type FileserverTarget } from "../drill/placement.ts";
-import type { Machines, Mover, Progress } from "../drill/ports.ts";
+import type { Machines, Mover, Progress, Recorder } from "../drill/ports.ts";
 import { writeProbeProgram } from "../drill/program.ts";
 import { findLabProcesses } from "../lab/machines.ts";
 import { openLab, type Lab } from "../lab/open.ts";
@@ -124,6 +124,7 @@ async function openDrillLab(
     system: "holdfast",
     accelerator: lab.accelerator,
     progress,
+    recorder: labRecorder(lab),
   };
   return { world, spec, fileservers, nodes, found };
 }
@@ -137,6 +138,25 @@ export function targetNamed(fileservers: readonly FileserverTarget[], name: stri
     what: `there is no fileserver ${JSON.stringify(name)}`,
     remedy: `use one of: ${fileservers.map((one) => one.name).join(", ")}`,
   });
+}
+
+/** More than a move's worth of the probes' traffic, and little enough to be read at once. */
+const RECORDING_BYTES_MAX = 400_000_000;
+
+function labRecorder(lab: Lab): Recorder {
+  return {
+    start: async (name) => {
+      const path = join(lab.folder, "recordings", `${name}.pcap`);
+      await mkdir(dirname(path), { recursive: true });
+      await lab.net.startCapture("lan", { file: path, maxBytes: RECORDING_BYTES_MAX });
+      return {
+        stop: async () => {
+          const { endedBecause } = await lab.net.stopCapture("lan");
+          return { path, pcap: await readFile(path), ...(endedBecause === undefined ? {} : { endedBecause }) };
+        },
+      };
+    },
+  };
 }
 
 function labMachines(lab: Lab): Machines {

@@ -2,6 +2,7 @@
 import type { TimelineStep } from "../wire/timeline.ts";
 import { PROBES, type Probe, type Protocol } from "./names.ts";
 import { quantile } from "./pause.ts";
+import type { WireFacts } from "./wire-check/judge-wire.ts";
 
 export type Pauses = Readonly<Partial<Record<Probe, number>>>;
 
@@ -37,6 +38,8 @@ export interface DrillDocument {
   /** `neighbour` only: the longest pause of the other fileserver's client while this one moved, and as long without a move. */
   readonly neighbourPauseMs?: Pauses;
   readonly neighbourBaselineMs?: Pauses;
+  /** `wire-check` only: what the clients' network showed. */
+  readonly wire?: WireFacts;
   readonly timeline: readonly TimelineStep[];
   readonly oracle: OracleCounts;
   readonly verdict: Verdict;

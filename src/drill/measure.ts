@@ -12,7 +12,7 @@ import { heldLocks, type Family, type LoopKind, type Protocol } from "./names.ts
 import { countLostLocks, type WritesVerdict } from "./oracles.ts";
 import type { Window } from "./pause.ts";
 import type { FileserverTarget } from "./placement.ts";
-import type { Machines, Mover, Progress } from "./ports.ts";
+import type { Machines, Mover, Progress, Recorder } from "./ports.ts";
 import type { LoopConfig } from "./probe/config.ts";
 import { WRITE_FILE } from "./probe/works.ts";
 import type { Random } from "./random.ts";
@@ -33,6 +33,8 @@ export interface World {
   /** Where on clients the program and its logs go: a local file system. */
   readonly clientFolder?: string;
   readonly pollIntervalMs?: number;
+  /** Absent where nothing can record the network. */
+  readonly recorder?: Recorder;
 }
 
 export interface Watched {

@@ -27,4 +27,22 @@ export interface Mover {
   move(fileserver: string, node: string): Promise<Timeline>;
 }
 
+/** Records what crosses the network on which clients reach fileservers. */
+export interface Recorder {
+  /** One recording at a time. The times in it are those of the World's clock. */
+  start(name: string): Promise<Recording>;
+}
+
+export interface Recording {
+  stop(): Promise<Recorded>;
+}
+
+export interface Recorded {
+  /** Stays, for a look with other tools. */
+  readonly path: string;
+  readonly pcap: Uint8Array;
+  /** Why frames are missing at its end. */
+  readonly endedBecause?: string;
+}
+
 export type Progress = (line: string) => void;

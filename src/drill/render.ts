@@ -1,6 +1,7 @@
 /** A drill's report for a person. Pure. */
 import type { DrillDocument, DrillReport, Summary } from "./document.ts";
 import { PROBES } from "./names.ts";
+import type { WireFacts } from "./wire-check/judge-wire.ts";
 
 /** "planned-move home n1 -> n2 (v4.2): write 1840, read 1835, … ms; pass" */
 export function renderRun(document: DrillDocument): readonly string[] {
@@ -26,8 +27,20 @@ export function renderRun(document: DrillDocument): readonly string[] {
     });
     lines.push(`  neighbour's pause: ${neighbour.join(", ")} ms`);
   }
+  if (document.wire !== undefined) lines.push(wireLine(document.wire));
   for (const reason of document.because) lines.push(`  because: ${reason}`);
   return lines;
+}
+
+function wireLine({ silenceMs, resetsAfterOpening, notifications }: WireFacts): string {
+  const told = notifications.map(
+    ({ destination, name, state, afterOpeningMs }) =>
+      `${destination} of ${name}, state ${state}, after ${afterOpeningMs} ms`,
+  );
+  return (
+    `  on the wire: silent for ${silenceMs ?? "?"} ms, ${resetsAfterOpening} old connections reset after the opening; ` +
+    `notified ${told.length === 0 ? "nobody" : told.join("; ")}`
+  );
 }
 
 function explanationLines(document: DrillDocument): readonly string[] {

@@ -9,6 +9,7 @@ import { killAgent } from "./kill-agent.ts";
 import type { FileserverTarget } from "./placement.ts";
 import { seeded } from "./random.ts";
 import { TREE_FILES_MIN } from "./tree.ts";
+import { checkWire } from "./wire-check/wire-check.ts";
 
 export interface DrillSettings {
   /** The fileserver that the fault is for. */
@@ -59,6 +60,11 @@ export const SCENARIOS: readonly Scenario[] = [
     summary: "kills the serving node's agent with SIGKILL; clients must not notice, and the agent must come back",
     run: agentKill,
   },
+  {
+    name: "wire-check",
+    summary: "records the network during a move: no connection ended or refused, holders of v3 locks notified",
+    run: wireCheck,
+  },
 ];
 
 export function findScenario(name: string): Scenario {
@@ -99,6 +105,11 @@ async function agentKill(world: World, settings: DrillSettings): Promise<DrillRe
     limitMs: UNNOTICED_PAUSE_MAX_MS,
   };
   return { measured, documents: judge(subject, measured) };
+}
+
+function wireCheck(world: World, settings: DrillSettings): Promise<DrillResult> {
+  const subject = subjectOf("wire-check", "the move", world, settings);
+  return checkWire(world, settings, common("wire-check", settings), subject);
 }
 
 /** The moving fileserver has one client as well: an idle one would stop and start faster than any that is used. */

@@ -141,7 +141,8 @@ describe("the takeover", () => {
         assertOrder(graph, idsOf(graph, "reserve-luns"), ["start-nfsd", "open-address"]);
         assertOrder(graph, idsOf(graph, "mount-volume"), ["start-nfsd"]);
         assertOrder(graph, [volumeStepId("mount-volume", firstVolume(fileserver))], ["prepare-state"]);
-        assertOrder(graph, ["prepare-state", "start-nfsdcld"], ["start-nfsd"]);
+        assertOrder(graph, ["start-nfsdcld"], ["start-nfsd"]);
+        assertOrder(graph, ["prepare-state", "reopen-ledger"], ["open-address"]);
       }),
     );
   });

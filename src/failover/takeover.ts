@@ -27,9 +27,10 @@ export function takeoverGraph(fileserver: FileserverSpec): StepGraph {
     // nfsd reads its clients from nfsdcld when it starts and refuses every reclaim if nobody answers
     // (nfsd4_cld_tracking_init, fs/nfsd/nfs4recover.c).
     fileserverStep("start-nfsdcld", fileserver, [volumeStepId("mount-volume", firstVolume(fileserver))]),
-    // No request before every volume is there: a missing one answers ESTALE.
-    fileserverStep("start-nfsd", fileserver, ["start-nfsdcld", "prepare-state", ...mounted]),
-    ...(recoversV3 ? [fileserverStep("end-lockd-grace", fileserver, ["start-nfsd"])] : []),
+    // No request before every volume is there: a missing one answers ESTALE. statd's lists are prepared beside it, because
+    // lockd asks statd for nothing before a client asks lockd (nsm_monitor, fs/lockd/mon.c).
+    fileserverStep("start-nfsd", fileserver, ["start-nfsdcld", ...mounted]),
+    ...(recoversV3 ? [fileserverStep("end-lockd-grace", fileserver, ["start-nfsd", "prepare-state"])] : []),
     // Open only when every port listens: one refused connection costs a client 3 to 24 s
     // (xprt_reconnect_backoff, net/sunrpc/xprtsock.c).
     fileserverStep("open-address", fileserver, ["probe-address", "reopen-ledger", ...claimed, ...listening]),
