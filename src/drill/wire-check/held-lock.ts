@@ -1,0 +1,44 @@
+/** An NFSv3 lock that a client holds through a move, so that there is somebody whom the fileserver has to notify. */
+import { Fault } from "../../base/fault.ts";
+import { runScript } from "../client.ts";
+import type { Machines } from "../ports.ts";
+
+export interface HeldLock {
+  release(): Promise<void>;
+}
+
+const TAKE_TIMEOUT_MS = 60_000;
+const RELEASE_TIMEOUT_MS = 60_000;
+/** Longer than any drill: should nobody release it, it ends by itself. */
+const HOLD_S = 7200;
+
+/**
+ * flock(1) is enough: on NFS the kernel turns it into a lock of the whole file that the server knows (flock(2)). That it
+ * is held is shown by a second process, which must not get it; until then it may be that one which holds it.
+ */
+const TAKE = `set -eu
+setsid flock -x "$1" sleep "$2" </dev/null >/dev/null 2>&1 &
+holder=$!
+tries=0
+while [ "$tries" -lt 50 ] && kill -0 "$holder" 2>/dev/null; do
+  if ! flock -n -x "$1" true; then echo "$holder"; exit 0; fi
+  tries=$((tries + 1)); sleep 0.3
+done
+echo "the lock on $1 was not taken" >&2
+kill -TERM -- "-$holder" 2>/dev/null || true
+exit 66
+`;
+
+const RELEASE = `kill -TERM -- "-$1" 2>/dev/null || true
+rm -f -- "$2"
+`;
+
+/** @param file on the client, below an NFSv3 mount; made when missing, and removed with the lock. */
+export async function holdLock(machines: Machines, client: string, file: string): Promise<HeldLock> {
+  const holder = (await runScript(machines, client, TAKE, [file, String(HOLD_S)], TAKE_TIMEOUT_MS)).trim();
+  if (!/^\d+$/.test(holder))
+    throw new Fault({ code: "lock-not-held", what: `taking a lock on ${client} printed ${holder}` });
+  return {
+    release: async () => void (await runScript(machines, client, RELEASE, [holder, file], RELEASE_TIMEOUT_MS)),
+  };
+}
