@@ -49,14 +49,24 @@ export interface Segment {
   readonly sequence?: number;
   readonly acknowledgement?: number;
   readonly payload?: Bytes;
+  /** TCP unless told otherwise. */
+  readonly protocol?: number;
 }
 
 const FLAG_BITS: Readonly<Record<string, number>> = { F: 0x01, S: 0x02, R: 0x04, A: 0x10 };
 
-export function tcp({ from, to, flags, sequence = 7, acknowledgement = 0, payload = [] }: Segment): Bytes {
+export function tcp({
+  from,
+  to,
+  flags,
+  sequence = 7,
+  acknowledgement = 0,
+  payload = [],
+  protocol = 6,
+}: Segment): Bytes {
   const bits = flags.split("").reduce((sum, flag) => sum | (FLAG_BITS[flag] ?? 0), 0);
   const header = [...u16(from[1]), ...u16(to[1]), ...u32(sequence), ...u32(acknowledgement), 0x50, bits];
-  return ip(from[0], to[0], 6, [...header, ...u16(1000), ...u32(0), ...payload]);
+  return ip(from[0], to[0], protocol, [...header, ...u16(1000), ...u32(0), ...payload]);
 }
 
 export function udp(from: readonly [string, number], to: readonly [string, number], payload: Bytes): Bytes {

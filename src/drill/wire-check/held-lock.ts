@@ -21,7 +21,8 @@ setsid flock -x "$1" sleep "$2" </dev/null >/dev/null 2>&1 &
 holder=$!
 tries=0
 while [ "$tries" -lt 50 ] && kill -0 "$holder" 2>/dev/null; do
-  if ! flock -n -x "$1" true; then echo "$holder"; exit 0; fi
+  status=0; flock -n -E 75 -x "$1" true || status=$?
+  if [ "$status" -eq 75 ]; then echo "$holder"; exit 0; fi
   tries=$((tries + 1)); sleep 0.3
 done
 echo "the lock on $1 was not taken" >&2

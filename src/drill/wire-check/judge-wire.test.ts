@@ -93,7 +93,8 @@ describe("a good move", () => {
   });
 
   test("connections that end in service, before the release, are not meant", () => {
-    assert.deepEqual(findings(withMore([500, fin], [501, reset])), []);
+    const { findings: found, facts } = judgeWire(frames(withMore([500, fin], [501, reset])), QUESTION);
+    assert.deepEqual([found, facts.resetsAfterOpening], [[], 1]);
   });
 
   test("without its first announcements a tickle still shows the opening; so does a neighbour advertisement", () => {
@@ -121,11 +122,14 @@ describe("the release", () => {
     const asked: readonly Timed[] = [
       [1500, advertisement("fd77::50", true)],
       [1501, arp(C1, HOME)],
+      [1501, arp(HOME, C1)],
       [1502, arp(NODE, HOME)],
       [1503, arp("0.0.0.0", HOME)],
       [2000, fin],
     ];
-    assert.equal(findings(withMore(...asked)).length, 1);
+    const [only, ...more] = findings(withMore(...asked));
+    assert.match(only ?? "", /^FIN while it was being released/);
+    assert.deepEqual(more, []);
   });
 
   test("without the move's times all before the announcement is the release", () => {
@@ -166,12 +170,15 @@ describe("a refused connection", () => {
   test("resets of other segments and of other connections are no refusals", () => {
     const other = tcp({ from: SERVER, to: [C1, 813], flags: "RA", sequence: 0, acknowledgement: 9001 });
     const later = tcp({ from: SERVER, to: CLIENT, flags: "RA", sequence: 1, acknowledgement: 9050 });
-    assert.deepEqual(findings(withMore([3500, other], [3501, later], [3502, reset])), []);
+    const bare = tcp({ from: SERVER, to: CLIENT, flags: "R", sequence: 0, acknowledgement: 9001 });
+    assert.deepEqual(findings(withMore([3500, other], [3501, later], [3502, reset], [3503, bare])), []);
   });
 
   test("an answer that nobody can be reached is found, whoever gives it", () => {
     for (const source of [HOME, NODE]) {
       const found = findings(withMore([3500, unreachable(source, { from: CLIENT, to: SERVER, flags: "S" })]));
+      const datagram = { from: CLIENT, to: SERVER, flags: "", protocol: 17 };
+      assert.deepEqual(findings(withMore([3500, unreachable(source, datagram)])), []);
       assert.deepEqual(found, [`${source} told ${C1} that ${HOME} is not reachable (3.500 s into the capture)`]);
     }
   });

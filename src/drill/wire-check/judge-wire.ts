@@ -138,7 +138,7 @@ function refusedConnections(
   const refused = new Map<string, { readonly packet: TcpPacket; readonly atMs: number; readonly times: number }>();
   for (const { atMs, packet } of sightings) {
     if (packet.kind !== "tcp") continue;
-    if (packet.syn && !packet.ack && addresses.includes(packet.destination)) {
+    if (packet.syn && addresses.includes(packet.destination)) {
       asked.set(keyOf(packet.source, packet.sourcePort, packet.destination, packet.destinationPort), packet.sequence);
     }
     if (!packet.reset || !packet.ack || !addresses.includes(packet.source)) continue;

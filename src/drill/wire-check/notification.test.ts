@@ -32,5 +32,6 @@ test("other procedures, programs, versions and replies are none", () => {
 test("what ends early, or claims to be longer than it may, is none", () => {
   const call = smNotify("home.lab.example", 7);
   for (let length = 0; length < call.length; length += 1) assert.equal(read(call.slice(0, length)), undefined);
+  assert.equal(read(smNotify("x".repeat(1025), 7)), undefined);
   assert.equal(read([...call.slice(0, 28), ...u32(0xffff_ffff), ...call.slice(32)]), undefined);
 });
