@@ -9,14 +9,9 @@
  */
 import { messageOf } from "../base/fault.ts";
 import { known, unknown } from "../base/observed.ts";
-import {
-  ruleWhileWaiting,
-  v4GraceReasons,
-  type GraceSight,
-  type GraceRuling,
-  type Inheritance,
-} from "../failover/grace.ts";
-import { nextLedger, sameContent, type Ledger, type Waiting } from "../failover/ledger.ts";
+import type { GraceSight, Inheritance } from "../failover/grace.ts";
+import type { Ledger } from "../failover/ledger.ts";
+import { beginWatch, watchLook, type WatchOutcome, type WatchStart } from "../failover/watch.ts";
 import type { FileserverSpec } from "../model/spec.ts";
 import { waitFor } from "../system/clock.ts";
 import { toolPath } from "../system/tools.ts";
@@ -60,6 +55,7 @@ const LOOK_INTERVAL_MS = 400;
 /** While clients wait for a grace to end. */
 const GRACE_INTERVAL_MS = 100;
 const STOP_BOUND_MS = 2_000;
+const STOP_INTERVAL_MS = 5;
 const END_BOUND_MS = 2_000;
 /** Dead v4 clients are looked for much more rarely than changes. */
 const FORGET_INTERVAL_MS = 5_000;
@@ -82,128 +78,44 @@ export async function inheritFromRunning(
   };
 }
 
-// oxlint-disable-next-line max-lines-per-function -- the functions inside share what the looks have found so far
 export function watchService(watched: Watched): ServiceWatch {
-  const { node, fileserver, holder, insidePid, inherited } = watched;
+  const { node, fileserver, insidePid, inherited, v3GraceLasts } = watched;
   const { clock } = node;
   const folder = stateFolder(insidePid, fileserver);
-  const startedMs = clock.monotonicMs();
-  const limitMs = fileserver.nfs.graceS * 1000;
-  const notifiedAtMs = new Map<string, number>();
-  const said = new Set<string>();
-  let waiting: Waiting = { v3: watched.v3GraceLasts, v4: true };
-  let lastLocks: ReadonlySet<string> = new Set();
-  let written: Ledger | undefined = inherited.ledger.known ? inherited.ledger.value : undefined;
-  let isWritten = false;
-  let lastLook = "";
-  let sameLooks = 0;
-  let fingerprint = "";
-  let changedAtMs = startedMs;
-  let forgottenAtMs = startedMs;
+  const start: WatchStart = {
+    node: node.name,
+    inherited,
+    v3GraceLasts,
+    limitMs: fileserver.nfs.graceS * 1000,
+    lockdPort: fileserver.nfs.ports.lockd,
+    startedMs: clock.monotonicMs(),
+  };
+  const sayOnce = onceEach((line) => node.log(`${fileserver.name}: ${line}`));
+  const nothingNew = sameForLong();
+  let state = beginWatch(start);
+  let forgottenAtMs = start.startedMs;
   let eye: ServiceEye | undefined;
   let view: ServiceView | undefined;
   let stopped = false;
-
-  function sayOnce(line: string): void {
-    if (said.has(line)) return;
-    said.add(line);
-    node.log(`${fileserver.name}: ${line}`);
-  }
-
-  function graceSightOf(look: ServiceLook): GraceSight {
-    const nowMs = clock.monotonicMs();
-    const unnotified = look.unnotified.map((one) => one.name);
-    for (const { name } of inherited.monitored.known ? inherited.monitored.value : []) {
-      if (unnotified.includes(name) || notifiedAtMs.has(name)) continue;
-      notifiedAtMs.set(name, nowMs);
-      if (waiting.v3) node.log(`${fileserver.name}: ${name} has answered its notification`);
-    }
-    const lockdPort = fileserver.nfs.ports.lockd;
-    const connected = look.connections.filter((one) => one.localPort === lockdPort).map((one) => one.remoteAddress);
-    const print = JSON.stringify([unnotified, connected, look.v3Locks]);
-    if (print !== fingerprint) changedAtMs = nowMs;
-    fingerprint = print;
-    const agoMs = [...notifiedAtMs].map(([name, atMs]) => [name, nowMs - atMs] as const);
-    return {
-      unnotified,
-      connected,
-      v3Locks: look.v3Locks,
-      quietMs: nowMs - changedAtMs,
-      notifiedAgoMs: new Map(agoMs),
-      elapsedMs: nowMs - startedMs,
-    };
-  }
-
-  async function endV3Grace(ruling: GraceRuling, sight: GraceSight): Promise<void> {
-    if (sight.unnotified.length > 0 && sight.elapsedMs < limitMs) {
-      // Whoever has not answered holds nothing. Notified later, it would try to reclaim locks it has only taken since,
-      // be refused, and lose them.
-      await endNotifier(fileserver);
-      await forgetRetired(folder);
-    }
-    await runInside(holder, [["write_file", LOCKD_END_GRACE, "Y"]], scaled(node, END_BOUND_MS));
-    waiting = { ...waiting, v3: false };
-    node.log(
-      `${fileserver.name}: lockd's grace ended after ${Math.round(sight.elapsedMs)} ms: ${ruling.because.join("; ")}`,
-    );
-  }
-
-  /** The third look that shows the same can change nothing: the second has made its locks steady and was written. */
-  function sawNothingNew(look: ServiceLook): boolean {
-    const text = JSON.stringify(look);
-    sameLooks = text === lastLook ? sameLooks + 1 : 0;
-    lastLook = text;
-    const someoneIsDead = look.v4Clients.some((client) => client.courtesy);
-    return sameLooks >= 2 && isWritten && !waiting.v3 && !waiting.v4 && !someoneIsDead;
-  }
+  let ended = false;
 
   async function lookOnce(): Promise<void> {
     eye ??= await openServiceEye(fileserver, insidePid);
     const look = await eye.look();
-    if (sawNothingNew(look)) return;
-    const v4Lasts = waiting.v4 && (await v4GraceLasts(fileserver, insidePid));
+    const waits = state.waiting.v3 || state.waiting.v4;
+    if (nothingNew(look) && !waits && !someoneSilent(look)) return;
+    const v4GraceLasts = state.waiting.v4 && (await doesV4GraceLast(fileserver, insidePid));
+    const now = { monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs(), v4GraceLasts };
+    const outcome = watchLook(start, state, look, now);
     for (const problem of look.problems) sayOnce(problem);
-    const sight = graceSightOf(look);
-    const ruling = waiting.v3 ? ruleWhileWaiting(inherited, known(sight), limitMs) : undefined;
-    if (ruling?.end === true) await endV3Grace(ruling, sight);
-    waiting = { ...waiting, v4: v4Lasts };
-    const nowMs = clock.wallMs();
-    const next = nextLedger({
-      node: node.name,
-      nowMs,
-      sight: look,
-      lastLocks,
-      previous: written,
-      waiting,
-      final: false,
-    });
-    lastLocks = new Set(look.v3Locks);
-    const left = Math.max(0, Math.ceil((limitMs - sight.elapsedMs) / 1000));
-    const v4Reasons = waiting.v4 ? v4GraceReasons(written, look) : [];
-    view = {
-      look,
-      ledger: next,
-      inherited,
-      graceSight: sight,
-      grace: {
-        v3: {
-          lasts: waiting.v3,
-          because: waiting.v3 ? (ruling?.because ?? []) : [],
-          ...(waiting.v3 ? { endsWithinS: left } : {}),
-        },
-        v4: { lasts: waiting.v4, because: v4Reasons, ...(waiting.v4 ? { endsWithinS: left } : {}) },
-      },
-    };
-    isWritten = written !== undefined && sameContent(next, written);
-    if (!isWritten) {
-      await writeLedger(folder, next);
-      written = next;
-      isWritten = true;
-    }
-    if (clock.monotonicMs() - forgottenAtMs > FORGET_INTERVAL_MS && !waiting.v4) {
-      forgottenAtMs = clock.monotonicMs();
-      if (look.v4Clients.some((client) => client.courtesy)) await forgetDeadClients(fileserver, insidePid, sayOnce);
-    }
+    for (const name of waits ? outcome.newlyNotified : []) sayOnce(`${name} has answered its notification`);
+    if (outcome.endV3Grace !== undefined) await endV3Grace(watched, outcome.endV3Grace, outcome.graceSight);
+    if (outcome.writeLedger) await writeLedger(folder, outcome.ledger);
+    ({ state } = outcome);
+    view = { look, ledger: outcome.ledger, inherited, graceSight: outcome.graceSight, grace: outcome.grace };
+    if (now.monotonicMs - forgottenAtMs < FORGET_INTERVAL_MS || state.waiting.v4) return;
+    forgottenAtMs = now.monotonicMs;
+    if (someoneSilent(look)) await forgetDeadClients(fileserver, insidePid, sayOnce);
   }
 
   async function loop(): Promise<void> {
@@ -211,33 +123,75 @@ export function watchService(watched: Watched): ServiceWatch {
       try {
         await lookOnce();
       } catch (error) {
+        nothingNew.forget();
         // Told once: a volume that fails is told by the service itself, and the next look may succeed.
         sayOnce(`the ledger is not current: ${messageOf(error)}`);
       }
       if (stopped) return;
-      await clock.sleep(waiting.v3 || waiting.v4 ? GRACE_INTERVAL_MS : LOOK_INTERVAL_MS);
+      await clock.sleep(state.waiting.v3 || state.waiting.v4 ? GRACE_INTERVAL_MS : LOOK_INTERVAL_MS);
     }
   }
 
-  let ended = false;
-  const running = loop().finally(() => {
+  void loop().finally(() => {
     ended = true;
   });
   return {
     view: () => view,
     async stop() {
       stopped = true;
-      const bound = { what: "the ledger", timeoutMs: scaled(node, STOP_BOUND_MS), intervalMs: 5 };
-      if (!ended && (await waitFor(clock, bound, () => Promise.resolve(ended ? true : undefined))) === undefined)
-        node.log(`${fileserver.name}: the last look at the ledger still hangs`);
-      running.catch(() => undefined);
-      return { lastLocks, waiting };
+      const bound = { what: "the ledger", timeoutMs: scaled(node, STOP_BOUND_MS), intervalMs: STOP_INTERVAL_MS };
+      const end = await waitFor(clock, bound, () => Promise.resolve(ended ? true : undefined));
+      if (end === undefined) node.log(`${fileserver.name}: the last look at the ledger still hangs`);
+      return { lastLocks: state.lastLocks, waiting: state.waiting };
     },
   };
 }
 
+async function endV3Grace(
+  { node, fileserver, holder, insidePid }: Watched,
+  { because, stopNotifier }: NonNullable<WatchOutcome["endV3Grace"]>,
+  sight: GraceSight,
+): Promise<void> {
+  if (stopNotifier) {
+    await endNotifier(fileserver);
+    await forgetRetired(stateFolder(insidePid, fileserver));
+  }
+  await runInside(holder, [["write_file", LOCKD_END_GRACE, "Y"]], scaled(node, END_BOUND_MS));
+  node.log(`${fileserver.name}: lockd's grace ended after ${Math.round(sight.elapsedMs)} ms: ${because.join("; ")}`);
+}
+
+/** The third look that shows the same can change nothing: the second has made its locks steady and was written. */
+function sameForLong(): { (look: ServiceLook): boolean; forget(): void } {
+  let last = "";
+  let same = 0;
+  const isSame = (look: ServiceLook): boolean => {
+    const text = JSON.stringify(look);
+    same = text === last ? same + 1 : 0;
+    last = text;
+    return same >= 2;
+  };
+  return Object.assign(isSame, {
+    forget: (): void => {
+      same = 0;
+    },
+  });
+}
+
+function someoneSilent(look: ServiceLook): boolean {
+  return look.v4Clients.some((client) => client.courtesy);
+}
+
+function onceEach(say: (line: string) => void): (line: string) => void {
+  const said = new Set<string>();
+  return (line) => {
+    if (said.has(line)) return;
+    said.add(line);
+    say(line);
+  };
+}
+
 /** nfsd tells by itself: Y once it has ended (write_v4_end_grace, fs/nfsd/nfsctl.c). */
-async function v4GraceLasts(fileserver: FileserverSpec, insidePid: number): Promise<boolean> {
+async function doesV4GraceLast(fileserver: FileserverSpec, insidePid: number): Promise<boolean> {
   if (!fileserver.protocols.includes("v4")) return false;
   const text = await readOptional(insidePath(insidePid, "/proc/fs/nfsd/v4_end_grace"));
   return text !== undefined && text.trim() === "N";

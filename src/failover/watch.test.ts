@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { known } from "../base/observed.ts";
+import { RECLAIM_QUIET_MS, type Inheritance } from "./grace.ts";
+import type { Ledger, ServiceSight } from "./ledger.ts";
+import { beginWatch, watchLook, type WatchOutcome, type WatchStart, type WatchState } from "./watch.ts";
+
+const C1 = { name: "c1", addresses: ["10.77.0.21"] };
+const LOCKD = 4001;
+const NOTHING: ServiceSight = { connections: [], monitored: [], unnotified: [], v4Clients: [], v3Locks: [] };
+const LOCKD_CONNECTION = {
+  localAddress: "10.77.0.50",
+  localPort: LOCKD,
+  remoteAddress: "10.77.0.21",
+  remotePort: 700,
+};
+
+function ledgerOf(final: boolean, ...keys: readonly string[]): Ledger {
+  const v3Locks = keys.map((key) => ({ key, steady: true }));
+  const v3Clients = [{ ...C1, sinceMs: 1 }];
+  return { node: "n2", writtenAtMs: 1, final, connections: [], v3Clients, v4Clients: [], v3Locks };
+}
+
+/** Goes on with the state that follows, as an agent does whose deeds succeed. */
+function watching(inherited: Inheritance, v3GraceLasts = true) {
+  const start: WatchStart = { node: "n1", inherited, v3GraceLasts, limitMs: 20_000, lockdPort: LOCKD, startedMs: 0 };
+  let state: WatchState = beginWatch(start);
+  return (atMs: number, look: Partial<ServiceSight>, v4GraceLasts = false): WatchOutcome => {
+    const outcome = watchLook(
+      start,
+      state,
+      { ...NOTHING, ...look },
+      { monotonicMs: atMs, wallMs: 9000 + atMs, v4GraceLasts },
+    );
+    ({ state } = outcome);
+    return outcome;
+  };
+}
+
+const RELEASED: Inheritance = { ledger: known(ledgerOf(true, "a", "b")), monitored: known([C1]) };
+const CRASHED: Inheritance = { ledger: known(ledgerOf(false, "a")), monitored: known([C1]) };
+
+describe("the watch of a service", () => {
+  test("after a release: waits, keeps in the ledger what is to come back, and ends the grace with the last lock", () => {
+    const look = watching(RELEASED);
+    const first = look(100, { unnotified: [C1] }, true);
+    assert.equal(first.endV3Grace, undefined);
+    assert.deepEqual(first.grace.v3, {
+      lasts: true,
+      because: ["waiting for c1: has not answered its notification", "0 of 2 v3 locks reclaimed"],
+      endsWithinS: 20,
+    });
+    assert.deepEqual(
+      first.ledger.v3Locks.map((lock) => lock.key),
+      ["a", "b"],
+    );
+    const second = look(200, { connections: [LOCKD_CONNECTION], v3Locks: ["a"] }, true);
+    assert.deepEqual([second.newlyNotified, second.endV3Grace], [["c1"], undefined]);
+    const third = look(300, { connections: [LOCKD_CONNECTION], v3Locks: ["a", "b"] });
+    assert.deepEqual(third.endV3Grace, { because: ["all 2 v3 locks are back"], stopNotifier: false });
+    assert.deepEqual([third.grace.v3.lasts, third.grace.v4.lasts], [false, false]);
+    assert.equal(look(400, { v3Locks: ["a", "b"] }).endV3Grace, undefined, "ended once");
+  });
+
+  test("after a crash: every client back, every lock back, and a while of quiet", () => {
+    const look = watching(CRASHED);
+    const back = { connections: [LOCKD_CONNECTION], v3Locks: ["a"] };
+    assert.equal(look(100, back).endV3Grace, undefined);
+    assert.equal(look(100 + RECLAIM_QUIET_MS - 1, back).endV3Grace, undefined);
+    const more = { ...back, v3Locks: ["a", "c"] };
+    assert.equal(look(100 + RECLAIM_QUIET_MS, more).endV3Grace, undefined, "one more came: not quiet");
+    assert.notEqual(look(100 + 2 * RECLAIM_QUIET_MS, more).endV3Grace, undefined);
+  });
+
+  test("whoever has not answered when all is back is not notified any more; at the limit it still is", () => {
+    const all = { unnotified: [C1], v3Locks: ["a", "b"] };
+    assert.equal(watching(RELEASED)(100, all).endV3Grace?.stopNotifier, true);
+    assert.equal(watching(CRASHED)(20_000, all).endV3Grace?.stopNotifier, false);
+  });
+
+  test("a grace that was ended before the opening is not ended again", () => {
+    const outcome = watching(RELEASED, false)(100, { unnotified: [C1] });
+    assert.deepEqual([outcome.endV3Grace, outcome.grace.v3], [undefined, { lasts: false, because: [] }]);
+  });
+
+  test("writes what changed, and only that; a lock is written when it was seen twice", () => {
+    const look = watching({ ledger: known(undefined), monitored: known([]) }, false);
+    assert.equal(look(0, {}).writeLedger, true, "the first entry");
+    assert.equal(look(400, {}).writeLedger, false);
+    assert.equal(look(800, { v3Locks: ["x"] }).writeLedger, false, "it may be gone in a moment");
+    const steady = look(1200, { v3Locks: ["x"] });
+    assert.deepEqual([steady.writeLedger, steady.ledger.v3Locks], [true, [{ key: "x", steady: true }]]);
+    assert.equal(look(1600, { v3Locks: ["x"] }).writeLedger, false);
+    assert.equal(look(2000, { v3Locks: ["x"], monitored: [C1] }).writeLedger, true);
+    assert.equal(look(2400, {}).writeLedger, true);
+  });
+
+  test("a second crash during the grace finds everything that the first one left", () => {
+    const first = watching(CRASHED)(100, { unnotified: [C1] }, true);
+    const inherited: Inheritance = { ledger: known(first.ledger), monitored: known([C1]) };
+    const second = watching(inherited)(100, { connections: [LOCKD_CONNECTION] });
+    assert.equal(second.endV3Grace, undefined);
+    assert.deepEqual(second.grace.v3.because, ["0 of 1 v3 lock reclaimed"]);
+  });
+});

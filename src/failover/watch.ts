@@ -1,0 +1,129 @@
+/**
+ * What follows from one look at a serving fileserver: the ledger's next entry, the end of lockd's grace, what is said
+ * of it. Pure: the agent looks, does what is named here, and takes the new state only when it was done.
+ */
+import { known } from "../base/observed.ts";
+import { ruleWhileWaiting, v4GraceReasons, type GraceSight, type Inheritance } from "./grace.ts";
+import { nextLedger, sameContent, type Ledger, type ServiceSight, type Waiting } from "./ledger.ts";
+
+export interface WatchStart {
+  readonly node: string;
+  readonly inherited: Inheritance;
+  /** Whether lockd's grace was left to this watch. */
+  readonly v3GraceLasts: boolean;
+  /** The spec's bound of either grace. */
+  readonly limitMs: number;
+  readonly lockdPort: number;
+  readonly startedMs: number;
+}
+
+export interface WatchState {
+  readonly waiting: Waiting;
+  /** Keys of the v3 locks seen last. */
+  readonly lastLocks: ReadonlySet<string>;
+  /** The entry on the volume. */
+  readonly written: Ledger | undefined;
+  /** By name: when a client was first seen to have answered its notification; monotonic. */
+  readonly notifiedAtMs: ReadonlyMap<string, number>;
+  /** What clients do to reclaim, as text: when it last changed. */
+  readonly reclaims: string;
+  readonly changedAtMs: number;
+}
+
+export interface WatchNow {
+  readonly monotonicMs: number;
+  readonly wallMs: number;
+  /** As nfsd says. */
+  readonly v4GraceLasts: boolean;
+}
+
+/** To be done in this order, and then `state` holds. */
+export interface WatchOutcome {
+  readonly endV3Grace?: {
+    readonly because: readonly string[];
+    /** Whoever has not answered holds nothing: told later, it would give up locks that it has only taken since. */
+    readonly stopNotifier: boolean;
+  };
+  readonly writeLedger: boolean;
+  readonly ledger: Ledger;
+  readonly state: WatchState;
+  readonly graceSight: GraceSight;
+  readonly grace: { readonly v3: GracePart; readonly v4: GracePart };
+  /** Clients that have answered since the last look. */
+  readonly newlyNotified: readonly string[];
+}
+
+export interface GracePart {
+  readonly lasts: boolean;
+  readonly because: readonly string[];
+  readonly endsWithinS?: number;
+}
+
+export function beginWatch({ inherited, v3GraceLasts, startedMs }: WatchStart): WatchState {
+  return {
+    waiting: { v3: v3GraceLasts, v4: true },
+    lastLocks: new Set(),
+    written: inherited.ledger.known ? inherited.ledger.value : undefined,
+    notifiedAtMs: new Map(),
+    reclaims: "",
+    changedAtMs: startedMs,
+  };
+}
+
+export function watchLook(start: WatchStart, state: WatchState, look: ServiceSight, now: WatchNow): WatchOutcome {
+  const unnotified = look.unnotified.map((one) => one.name);
+  const connected = look.connections.filter((one) => one.localPort === start.lockdPort).map((one) => one.remoteAddress);
+  const reclaims = JSON.stringify([unnotified, connected, look.v3Locks]);
+  const changedAtMs = reclaims === state.reclaims ? state.changedAtMs : now.monotonicMs;
+  const newlyNotified = (start.inherited.monitored.known ? start.inherited.monitored.value : [])
+    .map((one) => one.name)
+    .filter((name) => !unnotified.includes(name) && !state.notifiedAtMs.has(name));
+  const notifiedAtMs = new Map([
+    ...state.notifiedAtMs,
+    ...newlyNotified.map((name) => [name, now.monotonicMs] as const),
+  ]);
+  const graceSight: GraceSight = {
+    unnotified,
+    connected,
+    v3Locks: look.v3Locks,
+    quietMs: now.monotonicMs - changedAtMs,
+    notifiedAgoMs: new Map([...notifiedAtMs].map(([name, atMs]) => [name, now.monotonicMs - atMs])),
+    elapsedMs: now.monotonicMs - start.startedMs,
+  };
+  const ruling = state.waiting.v3 ? ruleWhileWaiting(start.inherited, known(graceSight), start.limitMs) : undefined;
+  const limitReached = graceSight.elapsedMs >= start.limitMs;
+  const waiting: Waiting = { v3: ruling?.end === false, v4: state.waiting.v4 && now.v4GraceLasts };
+  const ledger = nextLedger({
+    node: start.node,
+    nowMs: now.wallMs,
+    sight: look,
+    lastLocks: state.lastLocks,
+    previous: state.written,
+    waiting,
+    final: false,
+  });
+  const endsWithinS = Math.max(0, Math.ceil((start.limitMs - graceSight.elapsedMs) / 1000));
+  const part = (lasts: boolean, because: () => readonly string[]): GracePart =>
+    lasts ? { lasts, because: because(), endsWithinS } : { lasts, because: [] };
+  return {
+    ...(ruling?.end === true
+      ? { endV3Grace: { because: ruling.because, stopNotifier: unnotified.length > 0 && !limitReached } }
+      : {}),
+    writeLedger: state.written === undefined || !sameContent(ledger, state.written),
+    ledger,
+    state: {
+      waiting,
+      lastLocks: new Set(look.v3Locks),
+      written: ledger,
+      notifiedAtMs,
+      reclaims,
+      changedAtMs,
+    },
+    graceSight,
+    grace: {
+      v3: part(waiting.v3, () => ruling?.because ?? []),
+      v4: part(waiting.v4, () => v4GraceReasons(state.written, look)),
+    },
+    newlyNotified,
+  };
+}
