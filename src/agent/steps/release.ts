@@ -25,6 +25,7 @@ import {
 } from "../inside.ts";
 import { readLedger, writeLastEntry } from "../ledger-file.ts";
 import { openServiceEye } from "../look-at-service.ts";
+import { freeLockedFiles } from "../nlm-files.ts";
 import { holderFolder, scopeFolder, volumePath } from "../places.ts";
 import type { StepRunners } from "../runner.ts";
 import { holdList, stateFolder } from "../state-folder.ts";
@@ -180,6 +181,7 @@ export const releaseSteps: ReleaseSteps = {
     const { clock } = context.node;
     let said = "";
     let found = false;
+    let freed: string | undefined;
     const unmounted = await waitFor(
       clock,
       { what: "the unmount", timeoutMs: boundMs, intervalMs: UNMOUNT_INTERVAL_MS },
@@ -192,12 +194,14 @@ export const releaseSteps: ReleaseSteps = {
         found = true;
         const result = await context.holder().run([[toolPath("umount"), ...paths]], boundMs);
         said = saidBy(result);
+        if (result.status !== 0)
+          freed ??= await freeLockedFiles(context.insidePid(), context.holder(), volume, boundMs);
         return result.status === 0 ? true : undefined;
       },
     );
     if (unmounted === undefined)
       throw new Fault({ code: "volume-busy", what: `volume ${volume.name} could not be unmounted: ${said}` });
-    return { outcome: found ? "done" : "already" };
+    return { outcome: found ? "done" : "already", ...(freed === undefined ? {} : { detail: freed }) };
   },
 
   "deactivate-volume": async ({ fileserver, volume }, context) => {
