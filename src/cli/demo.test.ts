@@ -4,7 +4,8 @@ import { reportOf, type DrillDocument } from "../drill/document.ts";
 import { demoCommand, whatTookIt, zeroErrors } from "./demo.ts";
 
 function document(errorsSeenByApplications: number): DrillDocument {
-  const counts = { acknowledgedWrites: 500, lostWrites: 0, locksHeld: 8, locksLost: 0, staleReads: 0 };
+  const none = { lostWrites: 0, tornWrites: 0, locksLost: 0, grantedTwice: 0, staleReads: 0 };
+  const counts = { acknowledgedWrites: 500, locksHeld: 8, ...none };
   return {
     scenario: "planned-move",
     fileserver: "home",
@@ -18,6 +19,7 @@ function document(errorsSeenByApplications: number): DrillDocument {
     pauseMs: { write: 1500 },
     timeline: [],
     oracle: { ...counts, errorsSeenByApplications },
+    oraclesFailed: errorsSeenByApplications === 0 ? [] : ["application-error"],
     verdict: errorsSeenByApplications === 0 ? "pass" : "fail",
     because: errorsSeenByApplications === 0 ? [] : ["applications saw errors"],
   };

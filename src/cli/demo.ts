@@ -6,8 +6,9 @@ import { findScenario } from "../drill/scenarios.ts";
 import { TREE_FILES_MIN } from "../drill/tree.ts";
 import { systemClock } from "../system/clock.ts";
 import type { CliCommand, Invocation, Io } from "./command.ts";
-import { withDrillLab, type DrillLab, type FindCommand } from "./drill-lab.ts";
+import { withDrillLab, type DrillLab } from "./drill-lab.ts";
 import { resultLines, runScenario } from "./drill.ts";
+import type { FindCommand } from "./run-quietly.ts";
 
 /** There and back. */
 const RUNS = 2;

@@ -3,10 +3,10 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { Fault, type FaultDocument } from "../base/fault.ts";
+import { Fault } from "../base/fault.ts";
 import type { World } from "../drill/measure.ts";
-import { logicalVolumeDevices, servingNode, type FileserverTarget } from "../drill/placement.ts";
-import type { Machines, Mover, Progress, Recorder } from "../drill/ports.ts";
+import { logicalVolumeDevices, type FileserverTarget } from "../drill/placement.ts";
+import type { MachineFaults, Machines, Progress, Recorder } from "../drill/ports.ts";
 import { writeProbeProgram } from "../drill/program.ts";
 import { findLabProcesses } from "../lab/machines.ts";
 import { openLab, type Lab } from "../lab/open.ts";
@@ -15,20 +15,18 @@ import { checkLabName } from "../lab/plan.ts";
 import { readState } from "../lab/state.ts";
 import type { Spec } from "../model/spec.ts";
 import { systemClock } from "../system/clock.ts";
-import type { Timeline } from "../wire/timeline.ts";
-import type { CliCommand, Io } from "./command.ts";
+import { moverOf } from "./drill-mover.ts";
 import { LAB_DOWN } from "./lab-down.ts";
 import { LAB_UP } from "./lab-up.ts";
+import { runQuietly, type FindCommand } from "./run-quietly.ts";
 import { readSpecFile } from "./spec-file.ts";
-
-/** Finds a command by its words: the drill uses `move` as an operator would. */
-export type FindCommand = (...words: readonly string[]) => Promise<CliCommand | undefined>;
 
 export interface DrillLab {
   readonly world: World;
   readonly spec: Spec;
   readonly fileservers: readonly FileserverTarget[];
   readonly nodes: readonly string[];
+  readonly clients: readonly string[];
   /** True when it was there before. */
   readonly found: boolean;
 }
@@ -39,6 +37,8 @@ export interface DrillLabSettings {
   readonly keep: boolean;
   /** Forget the disks of a lab that was made for this, not only stop it. */
   readonly wipe: boolean;
+  /** So many client machines the drill needs; 1 where it is not said. */
+  readonly clients?: number;
 }
 
 /** Runs `body` on a lab that serves; one that had to be brought up is taken down afterwards. */
@@ -55,11 +55,19 @@ export async function withDrillLab<T>(
   try {
     if (!found) {
       progress(`lab ${settings.name}: bringing it up`);
-      await runQuietly(LAB_UP, { args: [], options: { name: settings.name, cluster: "holdfast" } }, progress);
+      const { shape } = (await readState(paths.stateFile)) ?? {};
+      // A lab that was made with more keeps them.
+      const clients = (settings.clients ?? 1) > (shape?.clients ?? 1) ? { clients: settings.clients } : {};
+      await runQuietly(
+        LAB_UP,
+        { args: [], options: { name: settings.name, cluster: "holdfast", ...clients } },
+        progress,
+      );
     }
     const localPath = join(program, "probe.mjs");
     await writeProbeProgram(localPath);
     const lab = await openDrillLab(findCommand, settings.name, localPath, found, progress);
+    requireClients(lab, settings);
     await serveAll(lab);
     return await body(lab);
   } finally {
@@ -70,6 +78,16 @@ export async function withDrillLab<T>(
       await runQuietly(LAB_DOWN, { args: [], options }, progress);
     }
   }
+}
+
+function requireClients({ clients }: DrillLab, { name, clients: wanted = 1 }: DrillLabSettings): void {
+  if (clients.length >= wanted) return;
+  throw new Fault({
+    kind: "invalid",
+    code: "drill-needs-clients",
+    what: `this drill needs ${wanted} clients, and lab ${name} has ${clients.join(", ") || "none"}`,
+    remedy: `holdfast lab down --name ${name}, then holdfast lab up --name ${name} --cluster holdfast --clients ${wanted}`,
+  });
 }
 
 /** A lab that was just made serves nothing yet: `move` brings each fileserver into service where it belongs. */
@@ -112,13 +130,12 @@ async function openDrillLab(
     throw new Fault({ kind: "invalid", code: "nothing-exported", what: `fileserver ${one.name} exports nothing` });
   });
   const nodes = spec.cluster.nodes.map((node) => node.name as string);
-  const mover: Mover = {
-    serving: (fileserver) => servingNode(machines, nodes, targetNamed(fileservers, fileserver)),
-    move: (fileserver, node) => moveByCommand(findCommand, lab.specPath, fileserver, node, progress),
-  };
+  const mover = moverOf({ findCommand, spec, specPath: lab.specPath, machines, fileservers, nodes, progress });
   const world: World = {
     machines,
     mover,
+    spec,
+    faults: labFaults(lab),
     clock: systemClock,
     program: { localPath, remoteNode: "/usr/lib/holdfast/node" },
     system: "holdfast",
@@ -126,18 +143,15 @@ async function openDrillLab(
     progress,
     recorder: labRecorder(lab),
   };
-  return { world, spec, fileservers, nodes, found };
+  const clients = lab.machines.flatMap(({ name: machine, role }) => (role === "client" ? [machine] : []));
+  return { world, spec, fileservers, nodes, clients, found };
 }
 
-export function targetNamed(fileservers: readonly FileserverTarget[], name: string): FileserverTarget {
-  const target = fileservers.find((one) => one.name === name);
-  if (target !== undefined) return target;
-  throw new Fault({
-    kind: "invalid",
-    code: "unknown-fileserver",
-    what: `there is no fileserver ${JSON.stringify(name)}`,
-    remedy: `use one of: ${fileservers.map((one) => one.name).join(", ")}`,
-  });
+function labFaults(lab: Lab): MachineFaults {
+  return {
+    powerOff: (machine) => lab.inject({ kind: "power-off", machine }),
+    powerOn: async (machine) => void (await lab.powerOn(machine)),
+  };
 }
 
 /** More than a move's worth of the probes' traffic, and little enough to be read at once. */
@@ -167,51 +181,4 @@ function labMachines(lab: Lab): Machines {
       await lab.copyTo(machine, localPath, remotePath);
     },
   };
-}
-
-/** `holdfast move` as it is, so that what is measured is what an operator gets. */
-async function moveByCommand(
-  findCommand: FindCommand,
-  spec: string,
-  fileserver: string,
-  node: string,
-  progress: Progress,
-): Promise<Timeline> {
-  const move = await findCommand("move");
-  if (move === undefined) throw new Fault({ code: "move-missing", what: "this holdfast has no command `move`" });
-  const invocation = { args: [fileserver, node], options: { file: spec, json: true } };
-  const document = (await runQuietly(move, invocation, progress)) as { readonly timeline?: Timeline } | undefined;
-  if (document?.timeline !== undefined) return document.timeline;
-  throw new Fault({ code: "move-without-timeline", what: `holdfast move ${fileserver} ${node} gave no timeline` });
-}
-
-interface QuietInvocation {
-  readonly args: readonly string[];
-  readonly options: Readonly<Record<string, unknown>>;
-}
-
-/** Runs a command inside this one: its progress goes on, its document is returned, failing is a Fault. */
-export async function runQuietly(
-  command: CliCommand,
-  invocation: QuietInvocation,
-  progress: Progress,
-): Promise<unknown> {
-  const documents: unknown[] = [];
-  const io: Io = {
-    json: true,
-    terminal: false,
-    say: () => undefined,
-    progress,
-    document: (value) => void documents.push(value),
-    closed: () => false,
-  };
-  const status = await command.run({ ...invocation, io });
-  const document = documents.at(-1);
-  if (status === 0) return document;
-  const said = (document as { readonly error?: FaultDocument } | undefined)?.error;
-  throw new Fault({
-    code: "inner-command-failed",
-    what: `holdfast ${command.words.join(" ")} ended with status ${status}${said === undefined ? "" : `: ${said.what}`}`,
-    ...(said?.remedy === undefined ? {} : { remedy: said.remedy }),
-  });
 }

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Io } from "./command.ts";
-import { runQuietly, targetNamed } from "./drill-lab.ts";
-import { drillCommand, readChoice } from "./drill.ts";
+import { targetNamed } from "./drill-mover.ts";
+import { readChoice } from "./drill-options.ts";
+import { drillCommand } from "./drill.ts";
+import { runQuietly } from "./run-quietly.ts";
 
 const DEFAULTS = { protocol: "v4.2", seed: "1", fileserver: "home", client: "c1", lab: "lab", treeFiles: "20000" };
 
@@ -19,7 +21,17 @@ test("a drill's options are read, and wrong ones are refused before anything sta
   });
   assert.deepEqual(readChoice({ ...DEFAULTS, protocol: "all" }).protocols, ["v3", "v4.1", "v4.2"]);
   assert.equal(readChoice(DEFAULTS).runs, undefined);
-  for (const wrong of [{ protocol: "v4.0" }, { runs: "0" }, { runs: "1.5" }, { runs: "many" }, { seed: "-1" }]) {
+  assert.equal(readChoice({ ...DEFAULTS, protocol: undefined }).protocols, undefined);
+  const several = readChoice({ ...DEFAULTS, clients: "c2,c1", inject: "torn-write" });
+  assert.deepEqual([several.client, several.clients, several.inject], ["c2", ["c2", "c1"], "torn-write"]);
+  for (const wrong of [
+    { protocol: "v4.0" },
+    { runs: "0" },
+    { runs: "1.5" },
+    { runs: "many" },
+    { seed: "-1" },
+    { inject: "x" },
+  ]) {
     assert.throws(() => readChoice({ ...DEFAULTS, ...wrong }), { kind: "invalid", code: "option-invalid" });
   }
 });
@@ -41,9 +53,14 @@ test("the list names the scenarios; no scenario and an unknown one are wrong usa
   const documents: unknown[] = [];
   const io = quietIo(said, documents);
   assert.equal(await command.run({ args: [], options: { ...DEFAULTS, list: true }, io }), 0);
-  assert.match(said.join("\n"), /^planned-move {2}moves a fileserver/m);
+  assert.match(said.join("\n"), /^planned-move +moves a fileserver/m);
   assert.match(JSON.stringify(documents), /"neighbour"/);
   await assert.rejects(command.run({ args: [], options: DEFAULTS, io }), { code: "scenario-missing" });
+  const injecting = { ...DEFAULTS, inject: "lost-write" };
+  await assert.rejects(command.run({ args: ["planned-move"], options: injecting, io }), {
+    code: "option-invalid",
+    remedy: "--inject is for locks-over-moves, locks-over-power-off",
+  });
   await assert.rejects(command.run({ args: ["nothing"], options: DEFAULTS, io }), { code: "unknown-scenario" });
 });
 

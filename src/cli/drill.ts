@@ -2,21 +2,24 @@ import { Fault } from "../base/fault.ts";
 import { reportOf, type DrillDocument } from "../drill/document.ts";
 import { drawMove } from "../drill/draw-move.ts";
 import { terminalSettings, type DrawSettings } from "../drill/draw.ts";
-import { parseProtocols, PROTOCOLS, type Family, type Protocol } from "../drill/names.ts";
+import { PROTOCOLS, type Protocol } from "../drill/names.ts";
 import { renderRun, renderSummary } from "../drill/render.ts";
-import { findScenario, SCENARIOS, type DrillResult, type DrillSettings, type Scenario } from "../drill/scenarios.ts";
+import type { Measured } from "../drill/measure.ts";
+import type { ProbeLog } from "../drill/samples.ts";
+import type { DrillResult, DrillSettings, Scenario } from "../drill/scenario.ts";
+import { findScenario, SCENARIOS } from "../drill/scenarios.ts";
 import { measureThroughput, ROUNDS_MIN, type ThroughputDocument } from "../drill/throughput.ts";
-import { TREE_FILES_MIN } from "../drill/tree.ts";
 import type { CliCommand, Invocation, Io } from "./command.ts";
-import { targetNamed, withDrillLab, type DrillLab, type FindCommand } from "./drill-lab.ts";
-import { numberOption, wordOption } from "./lab-options.ts";
+import { withDrillLab, type DrillLab } from "./drill-lab.ts";
+import { targetNamed } from "./drill-mover.ts";
+import { DRILL_OPTIONS, readChoice, type DrillChoice } from "./drill-options.ts";
+import type { FindCommand } from "./run-quietly.ts";
 
 /** Not a fault but a comparison, with a document of its own; listed with the scenarios because it runs like one. */
 const THROUGHPUT = {
   name: "throughput",
   summary: "fio and a storm of small files through the fileserver, against a plain kernel NFS server beside it",
 };
-const RUNS_MAX = 1000;
 
 export function drillCommand(findCommand: FindCommand): CliCommand {
   return {
@@ -26,22 +29,7 @@ export function drillCommand(findCommand: FindCommand): CliCommand {
       "Brings a lab up when none runs that serves, and takes it down afterwards.\n" +
       "pauseMs is the longest gap between two successes of a probe, less its normal interval, measured on the client.",
     arguments: [{ name: "scenario", help: "one of --list", optional: true }],
-    options: [
-      { flags: "--list", help: "name the scenarios" },
-      { flags: "--protocol <protocol>", help: "v3, v4.1, v4.2 or all", default: "v4.2" },
-      { flags: "--family <family>", help: "4 or 6: which of the fileserver's addresses the client uses", default: "4" },
-      { flags: "--runs <n>", help: "how often, there and back in turn; prints a summary too" },
-      { flags: "--seed <n>", help: "of everything that is random", default: "1" },
-      { flags: "--fileserver <name>", help: "which fileserver the fault is for", default: "home" },
-      { flags: "--client <machine>", help: "which machine measures", default: "c1" },
-      { flags: "--lab <name>", help: "which lab", default: "lab" },
-      {
-        flags: "--tree-files <n>",
-        help: "files in the tree that the client works on",
-        default: String(TREE_FILES_MIN),
-      },
-      { flags: "--keep", help: "leave a lab that was brought up for this" },
-    ],
+    options: DRILL_OPTIONS,
     run: (invocation) => runDrill(findCommand, invocation),
   };
 }
@@ -59,7 +47,9 @@ async function runDrill(findCommand: FindCommand, { args, options, io }: Invocat
   }
   const scenario = name === THROUGHPUT.name ? undefined : findScenario(name);
   const choice = readChoice(options);
-  const lab = { name: choice.lab, keep: options["keep"] === true, wipe: true };
+  if (choice.inject !== undefined && scenario?.injects !== true) throw cannotInject(name);
+  const clients = Math.max(scenario?.clients ?? 1, choice.clients?.length ?? 1);
+  const lab = { name: choice.lab, keep: options["keep"] === true, wipe: true, clients };
   return withDrillLab(
     findCommand,
     lab,
@@ -72,6 +62,16 @@ async function runDrill(findCommand: FindCommand, { args, options, io }: Invocat
   );
 }
 
+function cannotInject(name: string): Fault {
+  const able = SCENARIOS.flatMap((scenario) => (scenario.injects === true ? [scenario.name] : []));
+  return new Fault({
+    kind: "invalid",
+    code: "option-invalid",
+    what: `${name} causes no losses`,
+    remedy: `--inject is for ${able.join(", ")}`,
+  });
+}
+
 function listScenarios(io: Io): number {
   const all = [...SCENARIOS, THROUGHPUT].map(({ name, summary }) => ({ name, summary }));
   const width = Math.max(...all.map(({ name }) => name.length));
@@ -80,87 +80,51 @@ function listScenarios(io: Io): number {
   return 0;
 }
 
-export interface DrillChoice {
-  readonly protocols: readonly Protocol[];
-  readonly family: Family;
-  /** Undefined when it was not given: one run, and no summary. */
-  readonly runs: number | undefined;
-  readonly seed: number;
-  readonly fileserver: string;
-  readonly client: string;
-  readonly lab: string;
-  readonly treeFiles: number;
-}
+/** The protocol that a drill of one protocol uses unless it is told another. */
+const PROTOCOLS_UNLESS_SAID: readonly Protocol[] = ["v4.2"];
 
-/** Throws Faults of kind "invalid". */
-export function readChoice(options: Invocation["options"]): DrillChoice {
-  const protocols = parseProtocols(String(options["protocol"]));
-  if (protocols === undefined) {
-    throw new Fault({
-      kind: "invalid",
-      code: "option-invalid",
-      what: `--protocol ${String(options["protocol"])} is not known`,
-      remedy: `use one of: ${PROTOCOLS.join(", ")}, all`,
-    });
-  }
-  return {
-    protocols,
-    family: wordOption(options, "family", ["4", "6"]) === "6" ? 6 : 4,
-    runs: wholeNumber(options, "runs", "runs", 1, RUNS_MAX),
-    seed: wholeNumber(options, "seed", "seed", 0, 2 ** 32 - 1) ?? 1,
-    fileserver: String(options["fileserver"]),
-    client: String(options["client"]),
-    lab: String(options["lab"]),
-    treeFiles: wholeNumber(options, "treeFiles", "tree-files", 1, 1_000_000) ?? TREE_FILES_MIN,
-  };
-}
-
-function wholeNumber(
-  options: Invocation["options"],
-  key: string,
-  name: string,
-  min: number,
-  max: number,
-): number | undefined {
-  const value = numberOption({ [name]: options[key] }, name);
-  if (value === undefined || (Number.isInteger(value) && value >= min && value <= max)) return value;
-  throw new Fault({
-    kind: "invalid",
-    code: "option-invalid",
-    what: `--${name} ${value} is not possible`,
-    remedy: `give a whole number from ${min} to ${max}`,
-  });
-}
-
-/** One protocol after the other: their clients must not share the machine while they are timed. */
+/** One protocol after the other, unless the scenario is about all at once: their clients must not share the machine while they are timed. */
 export async function runScenario(
   site: DrillLab,
   scenario: Scenario,
   choice: Omit<DrillChoice, "lab">,
 ): Promise<readonly DrillResult[]> {
+  const together = scenario.protocolsTogether === true;
+  const protocols = choice.protocols ?? (together ? PROTOCOLS : PROTOCOLS_UNLESS_SAID);
   const results: DrillResult[] = [];
-  for (const protocol of choice.protocols) {
-    results.push(await scenario.run(site.world, drillSettings(site, choice, protocol)));
+  for (const some of together ? [protocols] : protocols.map((one) => [one])) {
+    results.push(await scenario.run(site.world, drillSettings(site, scenario, choice, some)));
   }
   return results;
 }
 
-function drillSettings(site: DrillLab, choice: Omit<DrillChoice, "lab">, protocol: Protocol): DrillSettings {
+function drillSettings(
+  site: DrillLab,
+  scenario: Scenario,
+  choice: Omit<DrillChoice, "lab">,
+  protocols: readonly Protocol[],
+): DrillSettings {
   const fileserver = targetNamed(site.fileservers, choice.fileserver);
   const [first, second] = site.nodes;
-  if (first === undefined || second === undefined) {
+  const [protocol] = protocols;
+  if (first === undefined || second === undefined || protocol === undefined) {
     throw new Fault({ kind: "invalid", code: "too-few-nodes", what: "a move needs two nodes" });
   }
+  const { client, inject } = choice;
   return {
     fileserver,
     others: site.fileservers.filter((one) => one !== fileserver),
     nodes: [first, second],
-    client: choice.client,
+    client,
+    clients: choice.clients ?? [client, ...site.clients.filter((one) => one !== client)],
     protocol,
+    protocols,
     family: choice.family,
-    runs: choice.runs ?? 1,
+    // A self-test shows what it has to in its first run.
+    runs: choice.runs ?? (inject === undefined ? scenario.runsUnlessSaid : undefined) ?? 1,
     seed: choice.seed,
     treeFiles: choice.treeFiles,
+    ...(inject === undefined ? {} : { inject }),
   };
 }
 
@@ -188,9 +152,20 @@ export function resultLines({ documents, measured }: DrillResult, settings: Draw
     const run = measured.runs[at];
     const lines = ["", ...renderRun(document)];
     if (!drawn || run === undefined) return lines;
-    const picture = { ...run, fileserver: document.fileserver, logs: measured.logs };
+    const picture = { ...run, fileserver: document.fileserver, logs: drawnLogs(measured) };
     return [...lines, "", ...drawMove(picture, settings).split("\n")];
   });
+}
+
+/** Named as the picture names its rows; of several protocols and clients those of the first client's newest. */
+function drawnLogs({ loops, logs, clients }: Measured): ReadonlyMap<string, ProbeLog> {
+  const own = [...loops.values()].filter(({ machine }) => machine === clients[0]);
+  return new Map(
+    own.flatMap(({ fileserver, kind, name }) => {
+      const log = logs.get(name);
+      return log === undefined ? [] : [[`${fileserver}-${kind}`, log] as const];
+    }),
+  );
 }
 
 async function runThroughput(site: DrillLab, choice: DrillChoice): Promise<ThroughputDocument> {

@@ -1,6 +1,7 @@
 /** A drill's JSON: field names are a contract with checks outside this repository, so they are only ever added to. */
 import type { TimelineStep } from "../wire/timeline.ts";
-import { PROBES, type Probe, type Protocol } from "./names.ts";
+import type { ByProtocol } from "./judge-pauses.ts";
+import { PROBES, type Loss, type Probe, type ProtocolMix } from "./names.ts";
 import { quantile } from "./pause.ts";
 import type { WireFacts } from "./wire-check/judge-wire.ts";
 
@@ -8,9 +9,16 @@ export type Pauses = Readonly<Partial<Record<Probe, number>>>;
 
 export interface OracleCounts {
   readonly acknowledgedWrites: number;
+  /** Absent, torn, or in another one's place; values that a counter under a lock has lost are in it too. */
   readonly lostWrites: number;
+  /** Those of them that are there in part. */
+  readonly tornWrites: number;
+  /** When the fault struck, by the reports of those who hold them. */
   readonly locksHeld: number;
+  /** By the clients' kernels, by EIO to their holders, and by what another could have had in the end. */
   readonly locksLost: number;
+  /** Locks that a second client got while the first held them, and values that a counter under a lock took twice. */
+  readonly grantedTwice: number;
   readonly staleReads: number;
   readonly errorsSeenByApplications: number;
 }
@@ -18,7 +26,8 @@ export interface OracleCounts {
 export interface DrillDocument {
   readonly scenario: string;
   readonly fileserver: string;
-  readonly protocol: Protocol;
+  /** "all": mounts over each protocol at the same time. */
+  readonly protocol: ProtocolMix;
   readonly seed: number;
   /** From 1. */
   readonly run: number;
@@ -26,22 +35,34 @@ export interface DrillDocument {
   readonly to: string;
   readonly system: string;
   readonly accelerator: string;
+  /** Where there are several; the first is the one that timed. */
+  readonly clients?: readonly string[];
   /** Where a probe did not come back: how long it had waited when the drill gave up; `because` says so. */
   readonly pauseMs: Pauses;
   readonly newOpenAfterReturnMs?: number;
   readonly newLockAfterReturnMs?: number;
+  readonly newOpenAfterReturnMsByProtocol?: ByProtocol;
+  readonly newLockAfterReturnMsByProtocol?: ByProtocol;
   /** The pause taken apart: see Explanation. */
   readonly explainedMs?: number;
   readonly unexplainedMs?: number;
   readonly beforeSilenceMs?: number;
   readonly afterOpenMs?: number;
-  /** `neighbour` only: the longest pause of the other fileserver's client while this one moved, and as long without a move. */
+  /** Where there is a neighbour: the longest pause of the other fileserver's client while this one moved, and as long without a move. */
   readonly neighbourPauseMs?: Pauses;
   readonly neighbourBaselineMs?: Pauses;
+  readonly neighbourLocksHeld?: number;
+  readonly neighbourLocksLost?: number;
+  /** What the serving node said of its grace while it lasted. */
+  readonly graceReasons?: readonly string[];
   /** `wire-check` only: what the clients' network showed. */
   readonly wire?: WireFacts;
   readonly timeline: readonly TimelineStep[];
   readonly oracle: OracleCounts;
+  /** Names of the oracles that found a loss. */
+  readonly oraclesFailed: readonly Loss[];
+  /** The loss that was caused on purpose, to see an oracle find it (`--inject`). */
+  readonly injected?: Loss;
   readonly verdict: Verdict;
   readonly because: readonly string[];
 }
@@ -59,7 +80,7 @@ export type Summary = Readonly<Partial<Record<Probe, ProbeSummary>>>;
 export interface DrillReport {
   readonly runs: readonly DrillDocument[];
   readonly summary: Summary;
-  readonly summaryByProtocol: Readonly<Partial<Record<Protocol, Summary>>>;
+  readonly summaryByProtocol: Readonly<Partial<Record<ProtocolMix, Summary>>>;
   readonly verdict: Verdict;
 }
 

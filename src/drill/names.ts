@@ -4,11 +4,29 @@
 export const PROBES = ["write", "read", "open", "lock"] as const;
 export type Probe = (typeof PROBES)[number];
 
-/** All that runs on a client during a drill: the probes, and the work on a real tree, which is judged but not timed. */
-export type LoopKind = Probe | "tree";
+/**
+ * All that runs on a client during a drill: the probes, and work that is judged but not timed: a real tree, locks held
+ * all the time (`held`), tries to get what another client holds (`steal`), a counter under a lock (`count`), and a
+ * rising counter (`tick`) that another client reads past its cache (`watch`).
+ */
+export type LoopKind = Probe | "tree" | "held" | "steal" | "count" | "tick" | "watch";
 
 export const PROTOCOLS = ["v3", "v4.1", "v4.2"] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
+
+/** What a document is about: one protocol, or a client's mounts over every one of them together. */
+export type ProtocolMix = Protocol | "all";
+
+/** The losses that a drill can cause on purpose, to see its oracles find them: `--inject`. Each is an oracle's name. */
+export const LOSSES = [
+  "lost-write",
+  "torn-write",
+  "lost-lock",
+  "granted-twice",
+  "stale-read",
+  "application-error",
+] as const;
+export type Loss = (typeof LOSSES)[number];
 
 const VERSIONS: Readonly<Record<Protocol, string>> = { v3: "vers=3", "v4.1": "vers=4.1", "v4.2": "vers=4.2" };
 

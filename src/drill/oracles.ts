@@ -42,6 +42,8 @@ export function checkWrites(
 /** Codes that a loop writes when content was wrong; each is an application error, and the first also a stale read. */
 export const STALE_CONTENT = "ESTALECONTENT";
 export const WRONG_CONTENT = "EWRONGCONTENT";
+/** A steal loop got what another client holds. No call failed: it is no application error, but worse. */
+export const GRANTED_TWICE = "EGRANTEDTWICE";
 
 export interface ErrorsVerdict {
   readonly errorsSeenByApplications: number;
@@ -62,7 +64,7 @@ export function checkErrors(
   const examples: string[] = [];
   for (const [name, log] of logs) {
     for (const error of log.errors) {
-      if (error.endUs <= window.startUs || error.endUs > window.endUs) continue;
+      if (error.endUs <= window.startUs || error.endUs > window.endUs || error.code === GRANTED_TWICE) continue;
       count += 1;
       if (error.code === STALE_CONTENT) staleReads += 1;
       if (examples.length < EXAMPLES_MAX)

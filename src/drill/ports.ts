@@ -25,6 +25,20 @@ export interface Mover {
   serving(fileserver: string): Promise<string>;
   /** Planned move; resolves when the target serves, with release and takeover on one time line. */
   move(fileserver: string, node: string): Promise<Timeline>;
+  /** By hand, as an administrator does once `fencedNode` is certainly powered off. Absent where the system needs no hand. */
+  takeOver?(fileserver: string, node: string, fencedNode: string): Promise<Timeline>;
+  /** Resolves when the node's agent answers and the fileserver could be moved to it; rejects when its bound is over. */
+  waitWarm?(fileserver: string, node: string): Promise<void>;
+  /** Why a grace of the fileserver lasts, as its node says; none while no grace lasts. */
+  graceReasons?(fileserver: string, node: string): Promise<readonly string[]>;
+}
+
+/** Faults of whole machines, where the drill runs in a lab. */
+export interface MachineFaults {
+  /** The plug is pulled. */
+  powerOff(machine: string): Promise<void>;
+  /** Resolves when it has booted. */
+  powerOn(machine: string): Promise<void>;
 }
 
 /** Records what crosses the network on which clients reach fileservers. */

@@ -1,6 +1,6 @@
 /** A drill's report for a person. Pure. */
 import type { DrillDocument, DrillReport, Summary } from "./document.ts";
-import { PROBES } from "./names.ts";
+import { PROBES, PROTOCOLS } from "./names.ts";
 import type { WireFacts } from "./wire-check/judge-wire.ts";
 
 /** "planned-move home n1 -> n2 (v4.2): write 1840, read 1835, … ms; pass" */
@@ -15,7 +15,9 @@ export function renderRun(document: DrillDocument): readonly string[] {
     `  pause: ${pauses.join(", ")} ms`,
     ...explanationLines(document),
     `  after data came back: new open ${document.newOpenAfterReturnMs ?? "?"} ms, new lock ${document.newLockAfterReturnMs ?? "?"} ms`,
-    `  ${oracle.acknowledgedWrites} acknowledged writes, ${oracle.lostWrites} lost; ${oracle.locksHeld} locks held, ${oracle.locksLost} lost; ` +
+    ...byProtocolLines(document),
+    `  ${oracle.acknowledgedWrites} acknowledged writes, ${oracle.lostWrites} lost, ${oracle.tornWrites} of them torn; ` +
+      `${oracle.locksHeld} locks held, ${oracle.locksLost} lost, ${oracle.grantedTwice} granted twice; ` +
       `${oracle.staleReads} stale reads; ${oracle.errorsSeenByApplications} errors seen by applications`,
   ];
   if (document.neighbourPauseMs !== undefined) {
@@ -28,6 +30,15 @@ export function renderRun(document: DrillDocument): readonly string[] {
     lines.push(`  neighbour's pause: ${neighbour.join(", ")} ms`);
   }
   if (document.wire !== undefined) lines.push(wireLine(document.wire));
+  if (document.neighbourLocksHeld !== undefined) {
+    lines.push(`  neighbour's locks: ${document.neighbourLocksHeld} held, ${document.neighbourLocksLost ?? "?"} lost`);
+  }
+  for (const reason of document.graceReasons ?? []) lines.push(`  grace: ${reason}`);
+  if (document.injected !== undefined) {
+    lines.push(
+      `  caused on purpose: ${document.injected}; oracles that failed: ${document.oraclesFailed.join(", ") || "none"}`,
+    );
+  }
   for (const reason of document.because) lines.push(`  because: ${reason}`);
   return lines;
 }
@@ -41,6 +52,15 @@ function wireLine({ silenceMs, resetsAfterOpening, notifications }: WireFacts): 
     `  on the wire: silent for ${silenceMs ?? "?"} ms, ${resetsAfterOpening} old connections reset after the opening; ` +
     `notified ${told.length === 0 ? "nobody" : told.join("; ")}`
   );
+}
+
+/** Only where there are several: of one the line before says all. */
+function byProtocolLines(document: DrillDocument): readonly string[] {
+  const [open, lock] = [document.newOpenAfterReturnMsByProtocol ?? {}, document.newLockAfterReturnMsByProtocol ?? {}];
+  const protocols = PROTOCOLS.filter((protocol) => open[protocol] !== undefined || lock[protocol] !== undefined);
+  if (protocols.length < 2) return [];
+  const cells = protocols.map((one) => `${one} open ${open[one] ?? "?"} lock ${lock[one] ?? "?"}`);
+  return [`    by protocol: ${cells.join(", ")} ms`];
 }
 
 function explanationLines(document: DrillDocument): readonly string[] {

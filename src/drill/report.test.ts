@@ -3,10 +3,11 @@ import { test } from "node:test";
 import { matchesGolden } from "../../tests/golden.ts";
 import { reportOf, type DrillDocument, type Pauses } from "./document.ts";
 import { judge } from "./judge.ts";
-import type { Measured, MeasuredRun } from "./measure.ts";
-import type { Protocol } from "./names.ts";
+import type { PlannedLoop } from "./client-plan.ts";
+import type { ClientWindows, Measured, MeasuredRun } from "./measure.ts";
+import type { LoopKind, Protocol } from "./names.ts";
 import { renderRun, renderSummary } from "./render.ts";
-import { emptyLog, type ProbeLog } from "./samples.ts";
+import { emptyLog, parseLog, type ProbeLog } from "./samples.ts";
 
 const SUBJECT = {
   scenario: "planned-move",
@@ -16,15 +17,14 @@ const SUBJECT = {
   seed: 1,
   system: "holdfast",
   accelerator: "tcg",
-  locksHeld: 8,
 } as const;
 
-/** Successes every 50 ms from 0 to 30 s but for the gap. */
-function logWithGap(startMs: number, endMs: number): ProbeLog {
+/** Successes every 50 ms from 0 to 30 s but for the gap; those of a lock loop say how many locks it holds. */
+function logWithGap(startMs: number, endMs: number, held?: number): ProbeLog {
   const log = emptyLog();
   for (let timeMs = 0; timeMs <= 30_000; timeMs += 50) {
     if (timeMs <= startMs || timeMs >= endMs) {
-      log.successes.push({ endUs: timeMs * 1000, durationUs: 900, sequence: log.successes.length });
+      log.successes.push({ endUs: timeMs * 1000, durationUs: 900, sequence: held ?? log.successes.length });
     }
   }
   log.endedUs = 30_000_000;
@@ -51,13 +51,28 @@ function run(parts: Partial<MeasuredRun> = {}): MeasuredRun {
     },
     timelineZeroUs: 10_950_000,
     actError: undefined,
-    window: { startUs: 10_000_000, endUs: 20_000_000 },
-    span: { startUs: 0, endUs: 20_000_000 },
-    quiet: { startUs: 2_000_000, endUs: 10_000_000 },
+    windows: new Map([[CLIENT, WINDOWS]]),
+    ...WINDOWS,
     notReturned: [],
     locksLost: 0,
+    graceReasons: [],
     ...parts,
   };
+}
+
+const CLIENT = "c1";
+const WINDOWS: ClientWindows = {
+  window: { startUs: 10_000_000, endUs: 20_000_000 },
+  span: { startUs: 0, endUs: 20_000_000 },
+  quiet: { startUs: 2_000_000, endUs: 10_000_000 },
+};
+
+/** "home-write" of c1 over v4.2, unless the parts say otherwise. */
+function loop(name: string, parts: Partial<PlannedLoop> = {}): PlannedLoop {
+  const [fileserver = "", kind = ""] = name.split("-");
+  const numbers = { intervalMs: 50, client: 1, heldLocks: 0, steadySuccesses: 1, settleSuccesses: 1 };
+  const place = { machine: CLIENT, protocol: "v4.2", directory: "/mnt" } as const;
+  return { name, fileserver, kind: kind as LoopKind, ...numbers, ...place, ...parts };
 }
 
 function measured(parts: Partial<Measured> = {}): Measured {
@@ -65,10 +80,17 @@ function measured(parts: Partial<Measured> = {}): Measured {
     ["home-write", logWithGap(11_000, 12_800)],
     ["home-read", logWithGap(11_000, 12_750)],
     ["home-open", logWithGap(11_000, 12_850)],
-    ["home-lock", logWithGap(11_000, 12_950)],
+    ["home-lock", logWithGap(11_000, 12_950, 8)],
   ]);
   const writes = new Map([["home-write", { acknowledged: 560, lost: [] }]]);
-  return { runs: [run()], logs, writes, problems: [], ...parts };
+  const loops = new Map([...(parts.logs ?? logs).keys()].map((name) => [name, loop(name)] as const));
+  const end = {
+    writes,
+    freeLocks: new Map<string, number>(),
+    counter: undefined,
+    stoppedUs: new Map<string, number>(),
+  };
+  return { runs: [run()], clients: [CLIENT], loops, logs, ...end, problems: [], ...parts };
 }
 
 function only(documents: readonly DrillDocument[]): DrillDocument {
@@ -115,6 +137,36 @@ const failures: readonly { name: string; parts: () => Partial<Measured>; because
   },
   { name: "lost locks", parts: () => ({ runs: [run({ locksLost: 3 })] }), because: /3 locks lost/ },
   {
+    name: "locks that are free in the end",
+    parts: () => withLoop("home-held", "s 9000000 1 25\n", { freeLocks: new Map([["home-held", 4]]) }),
+    because: /4 locks of home-held were free in the end/,
+  },
+  {
+    name: "a holder that gets EIO",
+    parts: () => withLoop("home-held", "s 9000000 1 25\ne 12000000 1 write EIO i/o error\n"),
+    because: /home-held got EIO: its client gave 25 locks up/,
+  },
+  {
+    name: "a lock that a second client gets",
+    parts: () => withLoop("home-steal", "e 12000000 1 lock EGRANTEDTWICE byte 4 of /mnt/x\n"),
+    because: /home-steal was granted 1 locks that others held: byte 4/,
+  },
+  {
+    name: "a counter that is given a value twice",
+    parts: () => withLoop("home-count", "s 9000000 1 1\ns 12000000 1 1\n", { counter: 1 }),
+    because: /counter under a lock was given 1 values twice, the first 1 to home-count/,
+  },
+  {
+    name: "a counter that has lost a value",
+    parts: () => withLoop("home-count", "s 9000000 1 1\ns 12000000 1 2\n", { counter: 1 }),
+    because: /counter under a lock misses 1 values: 2/,
+  },
+  {
+    name: "a stale read",
+    parts: () => withLoop("home-watch", "e 12000000 1 read ESTALECONTENT tick.dat is 3, seen before was 9\n"),
+    because: /tick.dat is 3, seen before was 9/,
+  },
+  {
     name: "a failed move",
     parts: () => ({ runs: [run({ actError: "n2 is gone", timeline: undefined })] }),
     because: /n2 is gone/,
@@ -136,6 +188,10 @@ const failures: readonly { name: string; parts: () => Partial<Measured>; because
   },
 ];
 
+function withLoop(name: string, log: string, parts: Partial<Measured> = {}): Partial<Measured> {
+  return { logs: new Map([...measured().logs, [name, parseLog(log)]]), ...parts };
+}
+
 for (const { name, parts, because } of failures) {
   test(`the verdict is "fail" for ${name}`, () => {
     const document = only(judge(SUBJECT, measured(parts())));
@@ -145,15 +201,94 @@ for (const { name, parts, because } of failures) {
   });
 }
 
+test("each oracle that failed is named, and none where nothing is wrong", () => {
+  const failed = (parts: Partial<Measured>): readonly string[] => only(judge(SUBJECT, measured(parts))).oraclesFailed;
+  const lost = (how: "torn" | "absent"): Partial<Measured> => ({
+    writes: new Map([["home-write", { acknowledged: 560, lost: [{ sequence: 40, how }] }]]),
+  });
+  assert.deepEqual(failed({}), []);
+  assert.deepEqual(failed(lost("absent")), ["lost-write"]);
+  assert.deepEqual(failed(lost("torn")), ["torn-write"]);
+  assert.deepEqual(failed(withLoop("home-held", "", { freeLocks: new Map([["home-held", 4]]) })), ["lost-lock"]);
+  assert.deepEqual(failed(withLoop("home-steal", "e 12000000 1 lock EGRANTEDTWICE byte 4\n")), ["granted-twice"]);
+  assert.deepEqual(failed(withLoop("home-watch", "e 12000000 1 read ESTALECONTENT old\n")), ["stale-read"]);
+  assert.deepEqual(failed(withLoop("home-held", "s 1 1 9\ne 12000000 1 write EIO io\n")), [
+    "lost-lock",
+    "application-error",
+  ]);
+});
+
+test("locks are counted by the reports of their holders at the moment of the fault", () => {
+  const { oracle } = only(
+    judge(SUBJECT, measured(withLoop("home-held", "s 1000000 1 40\ns 9000000 1 50\ns 15000000 1 48\n"))),
+  );
+  assert.equal(oracle.locksHeld, 8 + 50);
+  assert.equal(oracle.locksLost, 0);
+});
+
+test("a lock that was got after its holder had been told to stop is no loss", () => {
+  const got = withLoop("home-steal", "e 25000000 1 lock EGRANTEDTWICE byte 4\n");
+  const twice = (stoppedUs: number): number =>
+    only(judge(SUBJECT, measured({ ...got, stoppedUs: new Map([[CLIENT, stoppedUs]]) }))).oracle.grantedTwice;
+  assert.equal(twice(24_000_000), 0);
+  assert.equal(twice(26_000_000), 1);
+});
+
+test("each client has its own clock: the same moment lies in one's window and not in the other's", () => {
+  const late = { window: { startUs: 1_000_000_000, endUs: 1_010_000_000 }, span: { startUs: 0, endUs: 1_010_000_000 } };
+  const windows = new Map([
+    [CLIENT, WINDOWS],
+    ["c2", { ...WINDOWS, ...late }],
+  ]);
+  const logs = new Map([
+    ...measured().logs,
+    ["home-steal", parseLog("e 900000000 1 lock EGRANTEDTWICE byte 4\n")] as const,
+  ]);
+  const loops = (machine: string): ReadonlyMap<string, PlannedLoop> =>
+    new Map([...logs.keys()].map((name) => [name, loop(name, name === "home-steal" ? { machine } : {})] as const));
+  const second = run({ run: 2, windows, span: { startUs: 20_000_000, endUs: 30_000_000 } });
+  const judged = (machine: string): readonly number[] =>
+    judge(SUBJECT, measured({ logs, loops: loops(machine), runs: [run({ windows }), second] })).map(
+      ({ oracle }) => oracle.grantedTwice,
+    );
+  assert.equal(judged("c2")[0], 1);
+  assert.equal(judged(CLIENT)[0], 0);
+});
+
+test("over several protocols each has its own return, and each its own limit", () => {
+  const names = ["write", "open", "lock"].flatMap((kind) => [`home-${kind}-v3`, `home-${kind}-v4.1`]);
+  const back: Readonly<Record<string, number>> = {
+    "home-lock-v3": 17_800,
+    "home-lock-v4.1": 13_000,
+    "home-open-v3": 12_850,
+  };
+  const logs = new Map(names.map((name) => [name, logWithGap(11_000, back[name] ?? 12_800)]));
+  const loops = new Map(
+    names.map((name) => [name, loop(name, { protocol: name.endsWith("v3") ? "v3" : "v4.1" })] as const),
+  );
+  const parts = { logs, loops, writes: new Map() };
+  const document = only(judge({ ...SUBJECT, protocol: "all" }, measured(parts)));
+  assert.deepEqual(document.newLockAfterReturnMsByProtocol, { v3: 5000, "v4.1": 200 });
+  assert.deepEqual(document.newOpenAfterReturnMsByProtocol, { v3: 50, "v4.1": 0 });
+  assert.equal(document.newLockAfterReturnMs, 5000);
+  assert.equal(document.pauseMs.lock, 6750);
+  assert.equal(document.verdict, "pass");
+  const afterReturnLimitsMs = { v3: 4000, "v4.1": 1000 };
+  assert.deepEqual(only(judge({ ...SUBJECT, afterReturnLimitsMs }, measured(parts))).because, [
+    "the first new lock over v3 came 5000 ms after data, over 4000 ms",
+  ]);
+});
+
 test("errors and losses belong to the run in which they happened", () => {
   const error = { endUs: 25_000_000, durationUs: 1, operation: "open", code: "EIO", text: "" };
   const { logs } = measured();
   logs.get("home-open")?.errors.push(error);
-  const second = run({
-    run: 2,
+  const windows: ClientWindows = {
+    ...WINDOWS,
     window: { startUs: 22_000_000, endUs: 26_000_000 },
     span: { startUs: 20_000_000, endUs: 26_000_000 },
-  });
+  };
+  const second = run({ run: 2, ...windows, windows: new Map([[CLIENT, windows]]) });
   const documents = judge(SUBJECT, measured({ logs, runs: [run(), second] }));
   assert.deepEqual(
     documents.map((one) => one.verdict),

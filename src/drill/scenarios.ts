@@ -1,48 +1,15 @@
 /** Every scenario that `holdfast drill` knows: data, with one runner each. */
 import { Fault } from "../base/fault.ts";
-import type { DrillDocument } from "./document.ts";
+import { planWatched } from "./client-plan.ts";
 import { judge, UNNOTICED_PAUSE_MAX_MS, type Subject } from "./judge.ts";
-import { measureActs, type Act, type Measured, type MeasureSettings, type World } from "./measure.ts";
-import { heldLocks, PROBES, type Family, type LoopKind, type Protocol } from "./names.ts";
 import { killAgent } from "./kill-agent.ts";
-
-import type { FileserverTarget } from "./placement.ts";
-import { seeded } from "./random.ts";
-import { TREE_FILES_MIN } from "./tree.ts";
+import { deadClient, locksOverMoves, locksOverPowerOff } from "./lock-drills.ts";
+import { measureActs, measurePlans, prepare, sessionId, type Act, type World } from "./measure.ts";
+import { PROBES, type LoopKind } from "./names.ts";
+import { besidePlan } from "./neighbour-plan.ts";
+import { bringBeside, common, groundOf, moveAway, subjectOf } from "./scenario-parts.ts";
+import type { DrillResult, DrillSettings, Scenario } from "./scenario.ts";
 import { checkWire } from "./wire-check/wire-check.ts";
-
-export interface DrillSettings {
-  /** The fileserver that the fault is for. */
-  readonly fileserver: FileserverTarget;
-  /** All others of the cluster. */
-  readonly others: readonly FileserverTarget[];
-  readonly nodes: readonly [string, string];
-  readonly client: string;
-  readonly protocol: Protocol;
-  readonly family: Family;
-  readonly runs: number;
-  readonly seed: number;
-  readonly treeFiles?: number;
-  readonly intervalMs?: number;
-  readonly settleMs?: number;
-  readonly jitterMs?: number;
-  readonly mountRoot?: string;
-}
-
-export interface DrillResult {
-  readonly documents: readonly DrillDocument[];
-  /** For drawings: the probes' own logs. */
-  readonly measured: Measured;
-}
-
-export interface Scenario {
-  readonly name: string;
-  readonly summary: string;
-  run(world: World, settings: DrillSettings): Promise<DrillResult>;
-}
-
-/** Between two rounds: short against a pause of a second, long enough for an emulated client with five loops. */
-const INTERVAL_MS = 40;
 
 export const SCENARIOS: readonly Scenario[] = [
   {
@@ -65,6 +32,32 @@ export const SCENARIOS: readonly Scenario[] = [
     summary: "records the network during a move: no connection ended or refused, holders of v3 locks notified",
     run: wireCheck,
   },
+  {
+    name: "locks-over-moves",
+    summary: "moves a fileserver there and back while two clients hold 200 locks over v3, v4.1 and v4.2 and use them",
+    run: locksOverMoves,
+    clients: 2,
+    protocolsTogether: true,
+    injects: true,
+    runsUnlessSaid: 20,
+  },
+  {
+    name: "locks-over-power-off",
+    summary: "the same, with the serving machine powered off each time and the takeover called by hand",
+    run: locksOverPowerOff,
+    clients: 2,
+    protocolsTogether: true,
+    injects: true,
+    runsUnlessSaid: 3,
+  },
+  {
+    name: "dead-client",
+    summary:
+      "powers one of two clients off while it holds locks, then moves: how long the other one waits for new locks",
+    run: deadClient,
+    clients: 2,
+    protocolsTogether: true,
+  },
 ];
 
 export function findScenario(name: string): Scenario {
@@ -83,14 +76,6 @@ async function plannedMove(world: World, settings: DrillSettings): Promise<Drill
   const act = moveAway(world, settings);
   const measured = await measureActs(world, { ...common("planned-move", settings), watched, act });
   return { measured, documents: judge(subjectOf("planned-move", "the move", world, settings), measured) };
-}
-
-/** To the one of the two nodes that does not serve it. */
-function moveAway(world: World, { fileserver, nodes }: DrillSettings): Act {
-  return async (from) => {
-    const to = nodes[0] === from ? nodes[1] : nodes[0];
-    return { to, timeline: await world.mover.move(fileserver.name, to) };
-  };
 }
 
 async function agentKill(world: World, settings: DrillSettings): Promise<DrillResult> {
@@ -116,62 +101,29 @@ function wireCheck(world: World, settings: DrillSettings): Promise<DrillResult> 
 const MOVING_LOOPS: readonly LoopKind[] = ["write"];
 
 async function neighbour(world: World, settings: DrillSettings): Promise<DrillResult> {
-  const other = settings.others[0];
+  const { fileserver, others } = settings;
+  const [other] = others;
   if (other === undefined) {
     throw new Fault({
       kind: "invalid",
       code: "no-neighbour",
-      what: `${settings.fileserver.name} is the only fileserver`,
+      what: `${fileserver.name} is the only fileserver`,
       remedy: "add a second fileserver to the spec",
     });
   }
-  const node = await world.mover.serving(settings.fileserver.name);
-  if ((await world.mover.serving(other.name)) !== node) {
-    world.progress(`moving ${other.name} to ${node}, beside ${settings.fileserver.name}`);
-    await world.mover.move(other.name, node);
-  }
+  await bringBeside(world, other, await world.mover.serving(fileserver.name));
+  for (const target of [fileserver, other]) await prepare(world, target, 0);
   const watched = [
-    { target: settings.fileserver, loops: MOVING_LOOPS },
+    { target: fileserver, loops: MOVING_LOOPS },
     { target: other, loops: PROBES },
   ];
-  const measured = await measureActs(world, {
-    ...common("neighbour", settings),
-    watched,
-    act: moveAway(world, settings),
-  });
+  const act = { ...common("neighbour", settings), act: moveAway(world, settings) };
+  const id = sessionId(world, act);
+  const plan = besidePlan(planWatched(act, watched, id), groundOf(act, id), other, []);
+  const measured = await measurePlans(world, act, [plan], id);
   const subject: Subject = {
     ...subjectOf("neighbour", "the move", world, settings),
     neighbour: { fileserver: other.name, limitMs: UNNOTICED_PAUSE_MAX_MS },
   };
   return { measured, documents: judge(subject, measured) };
-}
-
-function common(scenario: string, settings: DrillSettings): Omit<MeasureSettings, "watched" | "act"> {
-  return {
-    scenario,
-    client: settings.client,
-    protocol: settings.protocol,
-    family: settings.family,
-    target: settings.fileserver,
-    treeFiles: settings.treeFiles ?? TREE_FILES_MIN,
-    runs: settings.runs,
-    random: seeded(settings.seed),
-    intervalMs: settings.intervalMs ?? INTERVAL_MS,
-    ...(settings.settleMs === undefined ? {} : { settleMs: settings.settleMs }),
-    ...(settings.jitterMs === undefined ? {} : { jitterMs: settings.jitterMs }),
-    ...(settings.mountRoot === undefined ? {} : { mountRoot: settings.mountRoot }),
-  };
-}
-
-function subjectOf(scenario: string, act: string, world: World, settings: DrillSettings): Subject {
-  return {
-    scenario,
-    act,
-    fileserver: settings.fileserver.name,
-    protocol: settings.protocol,
-    seed: settings.seed,
-    system: world.system,
-    accelerator: world.accelerator,
-    locksHeld: heldLocks(settings.protocol),
-  };
 }

@@ -7,8 +7,9 @@ import { waitFor, type Clock } from "../system/clock.ts";
 import { run, runScript } from "./client.ts";
 import type { WritesVerdict } from "./oracles.ts";
 import type { Machines } from "./ports.ts";
+import { LOG_FILE, type GO_FILE, type INJECT_FILE, type LookAnswer, type LookRequest } from "./probe/config.ts";
 import type { LoopConfig } from "./probe/config.ts";
-import { emptyLog, readLines, type ProbeLog } from "./samples.ts";
+import { acknowledgedBy, emptyLog, readSessionLines, type ProbeLog } from "./samples.ts";
 
 export interface ProbeProgram {
   /** The bundled probe program on this machine. */
@@ -33,12 +34,10 @@ export interface Session {
   readonly logs: ReadonlyMap<string, ProbeLog>;
   /** Fetches what is new. Resolves with the client's monotonic time, microseconds. Rejects when the program has ended. */
   poll(): Promise<number>;
-  /** Polls until `done` holds; false when the bound was reached first. */
-  pollUntil(what: string, timeoutMs: number, done: (nowUs: number) => boolean): Promise<boolean>;
   /** Ends the loops in good order and fetches the last lines. Resolves also when the program had to be killed; its logs then lack the end. */
   stop(): Promise<void>;
-  /** Reads the acknowledged records of a write loop back from the mount. Only after `stop`. */
-  verify(loop: LoopConfig, file: string): Promise<WritesVerdict>;
+  /** Gives the loops that wait for it the drill's word. */
+  signal(word: typeof GO_FILE | typeof INJECT_FILE): Promise<void>;
 }
 
 const START_TIMEOUT_MS = 60_000;
@@ -58,24 +57,20 @@ echo $!
 
 /** The state in proc_pid_stat(5) follows the name in brackets; a zombie has ended, whoever is slow to reap it. */
 const POLL_SCRIPT = `cd "$1"
-echo "@now $(cut -d' ' -f1 /proc/uptime)"
+read -r up idle < /proc/uptime; echo "@now $up"
 stat=; [ ! -r "/proc/$2/stat" ] || read -r stat < "/proc/$2/stat"
 case "\${stat##*) }" in
 ""|[ZX]*) echo "@dead $(tail -c 500 probe.out | tr '\\n' ' ')" ;;
 *) echo "@alive" ;;
 esac
-shift 2
-while [ $# -gt 1 ]; do
-  echo "@log $1"
-  tail -c "+$2" "$1.log" 2>/dev/null | head -c ${FETCH_BYTES_MAX}
-  echo; echo "@end"
-  shift 2
-done
+echo "@log"
+tail -c "+$3" ${LOG_FILE} 2>/dev/null | head -c ${FETCH_BYTES_MAX}
+echo; echo "@end"
 `;
 
 export async function startSession(settings: SessionSettings): Promise<Session> {
   const { machines, client, program, folder, loops } = settings;
-  await machines.copyTo(client, program.localPath, `${folder}/probe.mjs`);
+  await putProgram(settings);
   const input = JSON.stringify({ logFolder: folder, loops });
   const argv = ["sh", "-c", START_SCRIPT, "sh", folder, program.remoteNode];
   const pid = (await run(machines, client, argv, { input, timeoutMs: START_TIMEOUT_MS })).trim();
@@ -84,20 +79,15 @@ export async function startSession(settings: SessionSettings): Promise<Session> 
 }
 
 function followSession(settings: SessionSettings, pid: string): Session {
-  const { machines, client, clock, folder, loops, program, pollIntervalMs } = settings;
+  const { machines, client, clock, folder, loops, pollIntervalMs } = settings;
   const logs = new Map(loops.map((loop) => [loop.name, emptyLog()] as const));
-  const offsets = new Map(loops.map((loop) => [loop.name, 0]));
+  let offset = 0;
 
   const fetch = async (): Promise<PollAnswer> => {
-    const positions = loops.flatMap((loop) => [loop.name, String((offsets.get(loop.name) ?? 0) + 1)]);
-    const printed = await runScript(machines, client, POLL_SCRIPT, [folder, pid, ...positions], POLL_TIMEOUT_MS);
-    const answer = parsePoll(printed);
-    for (const [name, text] of answer.texts) {
-      const log = logs.get(name);
-      if (log === undefined) continue;
-      const used = readLines(log, text);
-      offsets.set(name, (offsets.get(name) ?? 0) + Buffer.byteLength(text.slice(0, used)));
-    }
+    const args = [folder, pid, String(offset + 1)];
+    const answer = parsePoll(await runScript(machines, client, POLL_SCRIPT, args, POLL_TIMEOUT_MS));
+    const used = readSessionLines(logs, answer.text);
+    offset += Buffer.byteLength(answer.text.slice(0, used));
     return answer;
   };
   const poll = async (): Promise<number> => {
@@ -106,10 +96,6 @@ function followSession(settings: SessionSettings, pid: string): Session {
     failOnSetup(logs);
     return answer.nowUs;
   };
-  const pollUntil: Session["pollUntil"] = async (what, timeoutMs, done) => {
-    const bound = { what, timeoutMs, intervalMs: pollIntervalMs };
-    return (await waitFor(clock, bound, async () => (done(await poll()) ? true : undefined))) === true;
-  };
   const stop = async (): Promise<void> => {
     await machines.exec(client, ["kill", "-TERM", pid], { timeoutMs: START_TIMEOUT_MS });
     const bound = { what: "the probes' end", timeoutMs: STOP_TIMEOUT_MS, intervalMs: pollIntervalMs };
@@ -117,34 +103,54 @@ function followSession(settings: SessionSettings, pid: string): Session {
     if (ended === undefined) await machines.exec(client, ["kill", "-KILL", pid], { timeoutMs: START_TIMEOUT_MS });
     await fetch();
   };
-  const verify: Session["verify"] = async (loop, file) => {
-    const log = `${folder}/${loop.name}.log`;
-    const flags = ["--experimental-ffi", "--no-warnings"];
-    const argv = [program.remoteNode, ...flags, `${folder}/probe.mjs`, "verify", file, log, String(loop.client)];
-    return JSON.parse(await run(machines, client, argv, { timeoutMs: VERIFY_TIMEOUT_MS })) as WritesVerdict;
+  const signal: Session["signal"] = async (word) => {
+    await run(machines, client, ["touch", `${folder}/${word}`], { timeoutMs: START_TIMEOUT_MS });
   };
-  return { logs, poll, pollUntil, stop, verify };
+  return { logs, poll, stop, signal };
+}
+
+/** The probe program once more on a client, beside its session or after it: a process that holds nothing. */
+export type Asker = Pick<SessionSettings, "machines" | "client" | "program" | "folder">;
+
+async function ask(asker: Asker, args: readonly string[], input: string): Promise<unknown> {
+  const { machines, client, program, folder } = asker;
+  const argv = [program.remoteNode, "--experimental-ffi", "--no-warnings", `${folder}/probe.mjs`, ...args];
+  return JSON.parse(await run(machines, client, argv, { input, timeoutMs: VERIFY_TIMEOUT_MS }));
+}
+
+/** Looks at held locks and a counter. */
+export async function askLook(asker: Asker, request: LookRequest): Promise<LookAnswer> {
+  return (await ask(asker, ["look"], JSON.stringify(request))) as LookAnswer;
+}
+
+/** Reads back what the write loop with this log was told is safe, whichever client ran it. Only after it ended. */
+export async function askVerify(asker: Asker, file: string, loop: LoopConfig, log: ProbeLog): Promise<WritesVerdict> {
+  const acknowledged = log.successes.flatMap((success) => acknowledgedBy(success)?.join(" ") ?? []).join("\n");
+  return (await ask(asker, ["verify", file, String(loop.client)], `${acknowledged}\n`)) as WritesVerdict;
+}
+
+/** Puts the program onto a client; `startSession` does so by itself. */
+export async function putProgram({ machines, client, program, folder }: Asker): Promise<void> {
+  await machines.copyTo(client, program.localPath, `${folder}/probe.mjs`);
 }
 
 export interface PollAnswer {
   readonly nowUs: number;
   /** What the ended program had said last; undefined while it runs. */
   readonly dead: string | undefined;
-  readonly texts: ReadonlyMap<string, string>;
+  /** What is new in the log. */
+  readonly text: string;
 }
 
-/** Reads what POLL_SCRIPT prints. Log lines never begin with "@" (samples.ts). */
+/** Reads what POLL_SCRIPT prints. Log lines never begin with "@": loops' names begin with that of a fileserver. */
 export function parsePoll(printed: string): PollAnswer {
   const now = /^@now ([\d.]+)$/m.exec(printed)?.[1];
   if (now === undefined) throw new Fault({ code: "poll-unreadable", what: `no time in ${printed.slice(0, 200)}` });
-  const texts = new Map<string, string>();
-  for (const part of printed.split("\n@log ").slice(1)) {
-    const nameEnd = part.indexOf("\n");
-    const end = part.lastIndexOf("\n@end");
-    // The echo before @end adds one newline: without it a line that is being written would look whole.
-    if (nameEnd >= 0 && end >= nameEnd) texts.set(part.slice(0, nameEnd), part.slice(nameEnd + 1, end));
-  }
-  return { nowUs: Math.round(Number(now) * 1_000_000), dead: /^@dead ?(.*)$/m.exec(printed)?.[1], texts };
+  const dead = /^@dead ?(.*)$/m.exec(printed)?.[1];
+  const [start, end] = [printed.indexOf("\n@log\n"), printed.lastIndexOf("\n@end")];
+  // The echo before @end adds one newline: without it a line that is being written would look whole.
+  const text = start >= 0 && end >= start + 6 ? printed.slice(start + 6, end) : "";
+  return { nowUs: Math.round(Number(now) * 1_000_000), dead, text };
 }
 
 function failOnSetup(logs: ReadonlyMap<string, ProbeLog>): void {

@@ -5,13 +5,24 @@
 import { writeSync } from "node:fs";
 import { endLine, errorLine, headerLine, successLine } from "../samples.ts";
 
-/** What a kind of probe brings: `once` does the thing and may give the sequence that it acknowledged. */
+/** What one round may give: nothing but success, a number for the log, several records, or that it was no round at all. */
+export type Done = undefined | number | Acknowledged | "skipped";
+
+export interface Acknowledged {
+  /** The last of them. */
+  readonly sequence: number;
+  readonly records: number;
+}
+
+/** What a kind of probe brings: `once` does the thing. */
 export interface Work {
-  once(): number | undefined;
+  once(): Done;
   close(): void;
 }
 
 export interface LoopSettings {
+  /** Stands before each line. */
+  readonly name: string;
   readonly kind: string;
   readonly intervalMs: number;
   /** Descriptor of the log, on a local file system. */
@@ -37,7 +48,7 @@ export function isRaised(stop: StopFlag): boolean {
 
 /** Runs until the flag is raised. Errors of the work are written to the log; errors of the log end the loop. */
 export function runLoop(settings: LoopSettings, open: () => Work, stop: StopFlag): void {
-  const lines = lineWriter(settings.logDescriptor, settings.flushMs * 1000);
+  const lines = lineWriter(settings);
   const { kind, intervalMs } = settings;
   lines.add(headerLine({ kind, intervalMs, startUs: nowUs(), wallMs: Date.now() }), nowUs());
   lines.flush();
@@ -53,9 +64,9 @@ export function runLoop(settings: LoopSettings, open: () => Work, stop: StopFlag
   while (!isRaised(stop) && errors < ERRORS_MAX) {
     const startUs = nowUs();
     try {
-      const sequence = work.once();
+      const done = work.once();
       const endUs = nowUs();
-      lines.add(successLine(endUs, endUs - startUs, sequence), endUs);
+      if (done !== "skipped") lines.add(lineOf(done, startUs, endUs), endUs);
     } catch (error) {
       errors += 1;
       lines.add(describeError(error, startUs), nowUs());
@@ -72,12 +83,19 @@ export function runLoop(settings: LoopSettings, open: () => Work, stop: StopFlag
   lines.flush();
 }
 
+function lineOf(done: Exclude<Done, "skipped">, startUs: number, endUs: number): string {
+  if (typeof done === "object") return successLine(endUs, endUs - startUs, done.sequence, done.records);
+  return successLine(endUs, endUs - startUs, done);
+}
+
 interface LineWriter {
   add(line: string, atUs: number): void;
   flush(): void;
 }
 
-function lineWriter(descriptor: number, flushUs: number): LineWriter {
+/** The log is open for appending: the kernel puts lines of several threads one after another, never into each other. */
+function lineWriter({ name, logDescriptor: descriptor, flushMs }: LoopSettings): LineWriter {
+  const flushUs = flushMs * 1000;
   let waiting = "";
   let flushedUs = 0;
   const flush = (): void => {
@@ -87,7 +105,7 @@ function lineWriter(descriptor: number, flushUs: number): LineWriter {
   };
   return {
     add: (line, atUs) => {
-      waiting += line;
+      waiting += `${name} ${line}`;
       if (atUs - flushedUs < flushUs) return;
       flush();
       flushedUs = atUs;

@@ -13,6 +13,8 @@ function foreignFunctions(): typeof ForeignFunctions | undefined {
   return process.getBuiltinModule("node:ffi") as typeof ForeignFunctions | undefined;
 }
 
+const F_GETLK = 5;
+const F_SETLK = 6;
 const F_SETLKW = 7;
 const F_WRLCK = 1;
 const F_UNLCK = 2;
@@ -20,10 +22,14 @@ const FLOCK_BYTES = 32;
 const START_AT = 8;
 const LENGTH_AT = 16;
 
-/** Exclusive locks of one byte. Both wait for as long as the server makes them wait, and throw like a call of `fs`. */
+/** Exclusive locks of one byte. All wait for as long as the server makes them wait, and throw like a call of `fs`. */
 export interface ByteLocks {
   lock(descriptor: number, offset: number): void;
+  /** False where another holds it: fcntl(2) leaves the choice between EAGAIN and EACCES open. */
+  tryLock(descriptor: number, offset: number): boolean;
   unlock(descriptor: number, offset: number): void;
+  /** True when another process holds it; what this one holds does not count. */
+  isHeldByAnother(descriptor: number, offset: number): boolean;
 }
 
 export function openByteLocks(): ByteLocks {
@@ -34,17 +40,30 @@ export function openByteLocks(): ByteLocks {
     __errno_location: { arguments: [], return: "pointer" },
   }).functions;
   const flock = Buffer.alloc(FLOCK_BYTES);
-  flock.writeBigInt64LE(1n, LENGTH_AT);
-  const call = (descriptor: number, type: number, offset: number, name: string): void => {
+  const call = (descriptor: number, command: number, type: number, offset: number): string | undefined => {
     flock.writeInt16LE(type, 0);
     flock.writeBigInt64LE(BigInt(offset), START_AT);
-    if (fcntl(descriptor, F_SETLKW, flock) === 0) return;
-    const code = getSystemErrorName(-foreign.getInt32(errnoLocation()));
+    // The kernel writes the lock that is in the way over it (F_GETLK).
+    flock.writeBigInt64LE(1n, LENGTH_AT);
+    return fcntl(descriptor, command, flock) === 0 ? undefined : getSystemErrorName(-foreign.getInt32(errnoLocation()));
+  };
+  const throwFor = (code: string | undefined, name: string, offset: number): void => {
+    if (code === undefined) return;
     throw Object.assign(new Error(`${code}: ${name} of byte ${offset}`), { code, syscall: name });
   };
   return {
-    lock: (descriptor, offset) => call(descriptor, F_WRLCK, offset, "lock"),
-    unlock: (descriptor, offset) => call(descriptor, F_UNLCK, offset, "unlock"),
+    lock: (descriptor, offset) => throwFor(call(descriptor, F_SETLKW, F_WRLCK, offset), "lock", offset),
+    tryLock: (descriptor, offset) => {
+      const code = call(descriptor, F_SETLK, F_WRLCK, offset);
+      if (code === "EAGAIN" || code === "EACCES") return false;
+      throwFor(code, "lock", offset);
+      return true;
+    },
+    unlock: (descriptor, offset) => throwFor(call(descriptor, F_SETLKW, F_UNLCK, offset), "unlock", offset),
+    isHeldByAnother: (descriptor, offset) => {
+      throwFor(call(descriptor, F_GETLK, F_WRLCK, offset), "getlk", offset);
+      return flock.readInt16LE(0) !== F_UNLCK;
+    },
   };
 }
 

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
-import { headerLine, successLine } from "../samples.ts";
-import { verifyWrites } from "./verify.ts";
+import { parseAcknowledged, verifyWrites } from "./verify.ts";
 import { openWork, readWork, WRITE_FILE, writeWork } from "./works.ts";
 
 let directory = "";
@@ -15,26 +14,32 @@ beforeEach(() => {
 
 afterEach(() => rmSync(directory, { recursive: true }));
 
-function writeSome(count: number): string {
-  const work = writeWork({ directory, client: 3, heldLocks: 0 });
-  let log = headerLine({ kind: "write", intervalMs: 1, startUs: 0, wallMs: 0 });
-  for (let round = 0; round < count; round += 1) log += successLine(round, 1, work.once());
+function writeSome(rounds: number, recordsPerRound: number): void {
+  const work = writeWork({ directory, client: 3, heldLocks: 0, recordsPerRound });
+  for (let round = 1; round <= rounds; round += 1) {
+    assert.deepEqual(work.once(), { sequence: round * recordsPerRound - 1, records: recordsPerRound });
+  }
   work.close();
-  const path = join(directory, "write.log");
-  writeFileSync(path, log);
-  return path;
 }
 
 test("what was acknowledged is read back whole; what was cut away is missed", () => {
-  const log = writeSome(6);
+  writeSome(3, 2);
   const file = join(directory, WRITE_FILE);
-  assert.deepEqual(verifyWrites({ file, log, client: 3 }), { acknowledged: 6, lost: [] });
+  const acknowledged = parseAcknowledged("0 1\n2 5\n");
+  assert.deepEqual(verifyWrites({ file, client: 3, acknowledged }), { acknowledged: 6, lost: [] });
   truncateSync(file, 4 * 4096);
-  assert.deepEqual(verifyWrites({ file, log, client: 3 }).lost, [
+  assert.deepEqual(verifyWrites({ file, client: 3, acknowledged }).lost, [
     { sequence: 4, how: "absent" },
     { sequence: 5, how: "absent" },
   ]);
-  assert.equal(verifyWrites({ file, log, client: 4 }).lost.length, 6);
+  assert.equal(verifyWrites({ file, client: 4, acknowledged }).lost.length, 6);
+});
+
+test("more records than one read brings are each looked for in their own place", () => {
+  writeSome(10, 32);
+  const file = join(directory, WRITE_FILE);
+  const acknowledged = Array.from({ length: 321 }, (_, sequence) => sequence);
+  assert.deepEqual(verifyWrites({ file, client: 3, acknowledged }).lost, [{ sequence: 320, how: "absent" }]);
 });
 
 test("the read probe sees content that is not what was written", () => {

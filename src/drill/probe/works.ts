@@ -13,17 +13,12 @@ import {
 import { join } from "node:path";
 import { WRONG_CONTENT } from "../oracles.ts";
 import { decodeRecord, encodeRecord, RECORD_BYTES, recordBuffer } from "../record.ts";
+import type { LoopConfig } from "./config.ts";
+import { damageRecord, NEVER, type Trigger } from "./inject.ts";
 import { contentError, type Work } from "./loop.ts";
 import { alignedBuffer, openByteLocks } from "./posix-lock.ts";
 
-export interface WorkSettings {
-  /** Folder on the mount; made when missing. */
-  readonly directory: string;
-  /** Stands in every record and in the names of new files. */
-  readonly client: number;
-  /** Of the lock work: locks held all the time beside the probed one; they have to be reclaimed at every move. */
-  readonly heldLocks: number;
-}
+export type WorkSettings = Pick<LoopConfig, "directory" | "client" | "heldLocks" | "recordsPerRound" | "injects">;
 
 /** The file that `write` leaves for verification; slot N holds record N. */
 export const WRITE_FILE = "acknowledged.dat";
@@ -34,20 +29,26 @@ const READ_STRIDE = 389;
 const OPEN_FILES_KEPT = 8;
 const LOCK_RANGES = 64;
 
-/** A held file: one record written and fsynced per round. The returned sequence is acknowledged. */
-export function writeWork(settings: WorkSettings): Work {
+/** A held file: records written and fsynced together per round. The returned sequences are acknowledged. */
+export function writeWork(settings: WorkSettings, trigger: Trigger = NEVER): Work {
   mkdirSync(settings.directory, { recursive: true });
   const descriptor = openSync(join(settings.directory, WRITE_FILE), "w+", 0o644);
-  const record = recordBuffer(settings.client);
+  const { recordsPerRound: records = 1, client, injects } = settings;
+  const size = records * RECORD_BYTES;
+  const buffer = Buffer.concat(Array.from({ length: records }, () => recordBuffer(client)));
   let sequence = 0;
   return {
     once: () => {
-      encodeRecord(record, sequence);
-      const written = writeSync(descriptor, record, 0, RECORD_BYTES, sequence * RECORD_BYTES);
-      if (written !== RECORD_BYTES) throw contentError("ESHORT", "write", `${written} of ${RECORD_BYTES} bytes`);
+      for (let at = 0; at < records; at += 1) {
+        encodeRecord(buffer.subarray(at * RECORD_BYTES, (at + 1) * RECORD_BYTES), sequence + at);
+      }
+      const written = writeSync(descriptor, buffer, 0, size, sequence * RECORD_BYTES);
+      if (written !== size) throw contentError("ESHORT", "write", `${written} of ${size} bytes`);
       fsyncSync(descriptor);
-      sequence += 1;
-      return sequence - 1;
+      // Slot 0 was acknowledged in the first round: whatever happens to it now is a loss.
+      if (trigger()) damageRecord(descriptor, 0, injects);
+      sequence += records;
+      return { sequence: sequence - 1, records };
     },
     close: () => closeSync(descriptor),
   };
@@ -89,7 +90,7 @@ function writeReadFile(path: string, client: number): void {
 }
 
 /** A new file created, opened and closed per round, and an old one unlinked. */
-export function openWork(settings: WorkSettings): Work {
+export function openWork(settings: WorkSettings, trigger: Trigger = NEVER): Work {
   mkdirSync(settings.directory, { recursive: true });
   const pathOf = (number: number): string => join(settings.directory, `new-${settings.client}-${number}`);
   let number = 0;
@@ -97,6 +98,8 @@ export function openWork(settings: WorkSettings): Work {
   return {
     once: () => {
       const path = pathOf(number);
+      // Injected: a file that is there already under a name that has to be new.
+      if (trigger()) closeSync(openSync(path, "w", 0o644));
       // The name is used up even if the call fails: a retry must not meet a half-made file of its own.
       number += 1;
       closeSync(openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o644));
@@ -111,26 +114,34 @@ export function openWork(settings: WorkSettings): Work {
   };
 }
 
-/** An exclusive lock of one byte taken and given back per round, while `heldLocks` others stay held. */
+/**
+ * An exclusive lock of one byte taken and given back per round, while `heldLocks` others stay held; a success says how
+ * many those are. Under a delegation the client answers by itself: drills that ask how soon a new LOCK is granted have
+ * another client keep the file open (LoopConfig.keepsOpen).
+ */
 export function lockWork(settings: WorkSettings): Work {
   mkdirSync(settings.directory, { recursive: true });
   const locks = openByteLocks();
   const held = openSync(join(settings.directory, `held-${settings.client}.lock`), "w+", 0o644);
   ftruncateSync(held, settings.heldLocks * 2);
-  // Every second byte: neighbouring ranges of one owner would be merged into one lock.
   for (let range = 0; range < settings.heldLocks; range += 1) locks.lock(held, range * 2);
-  const probed = openSync(join(settings.directory, `probed-${settings.client}.lock`), "w+", 0o644);
+  const probed = openSync(probedLockFile(settings), "w+", 0o644);
   let range = 0;
   return {
     once: () => {
       range = (range + 1) % LOCK_RANGES;
       locks.lock(probed, range * 2);
       locks.unlock(probed, range * 2);
-      return undefined;
+      return settings.heldLocks;
     },
     close: () => {
       closeSync(probed);
       closeSync(held);
     },
   };
+}
+
+/** The file whose bytes a lock loop takes in turn. */
+export function probedLockFile({ directory, client }: Pick<LoopConfig, "directory" | "client">): string {
+  return join(directory, `probed-${client}.lock`);
 }

@@ -1,0 +1,96 @@
+/** Moves and takeovers of a drill, by the `move` command and the agents of the lab's nodes. */
+import { Fault } from "../base/fault.ts";
+import { servingNode, type FileserverTarget } from "../drill/placement.ts";
+import type { Machines, Mover, Progress } from "../drill/ports.ts";
+import type { Spec } from "../model/spec.ts";
+import { systemClock, waitFor } from "../system/clock.ts";
+import type { FileserverStatus } from "../wire/agent.ts";
+import type { GracePart } from "../wire/clients.ts";
+import type { Timeline } from "../wire/timeline.ts";
+import { reachNode } from "./reach.ts";
+import { runQuietly, type FindCommand } from "./run-quietly.ts";
+
+export interface MoverSettings {
+  readonly findCommand: FindCommand;
+  readonly spec: Spec;
+  readonly specPath: string;
+  readonly machines: Machines;
+  readonly fileservers: readonly FileserverTarget[];
+  readonly nodes: readonly string[];
+  readonly progress: Progress;
+}
+
+/** A machine that has just booted starts its agent, which brings the warm standby up: seconds, and under emulation a minute. */
+const WARM_TIMEOUT_MS = 240_000;
+const WARM_INTERVAL_MS = 3_000;
+
+export function moverOf(settings: MoverSettings): Mover {
+  const { machines, fileservers, nodes, spec } = settings;
+  return {
+    serving: (fileserver) => servingNode(machines, nodes, targetNamed(fileservers, fileserver)),
+    move: (fileserver, node) => moveByCommand(settings, fileserver, node, {}),
+    takeOver: (fileserver, node, fencedNode) => moveByCommand(settings, fileserver, node, { fenced: fencedNode }),
+    waitWarm: async (fileserver, node) => {
+      let state = "silent";
+      const bound = { what: `${fileserver} warm on ${node}`, timeoutMs: WARM_TIMEOUT_MS, intervalMs: WARM_INTERVAL_MS };
+      const warm = await waitFor(systemClock, bound, async () => {
+        // An agent that does not answer yet is what is waited for.
+        state = await statusOf(spec, node, fileserver).then(
+          (status) => status?.state ?? "unknown",
+          () => "silent",
+        );
+        return state === "warm" ? true : undefined;
+      });
+      if (warm === true) return;
+      throw new Fault({
+        code: "standby-not-warm",
+        what: `${fileserver} is ${state} on ${node}, ${WARM_TIMEOUT_MS / 1000} s after it was powered on`,
+        remedy: `look on ${node}: journalctl -u holdfast-agent`,
+      });
+    },
+    graceReasons: async (fileserver, node) => {
+      const grace = (await statusOf(spec, node, fileserver))?.grace;
+      return grace === undefined ? [] : [...reasonsOf("v4", grace.v4), ...reasonsOf("v3", grace.v3)];
+    },
+  };
+}
+
+/** Why a grace ended is no reason why it lasts. */
+function reasonsOf(protocol: string, { lasts, because }: GracePart): readonly string[] {
+  return lasts ? because.map((reason) => `${protocol}: ${reason}`) : [];
+}
+
+async function statusOf(spec: Spec, node: string, fileserver: string): Promise<FileserverStatus | undefined> {
+  const reached = await reachNode(spec, node);
+  try {
+    return (await reached.agent.status()).fileservers.find(({ name }) => name === fileserver);
+  } finally {
+    await reached.close();
+  }
+}
+
+export function targetNamed(fileservers: readonly FileserverTarget[], name: string): FileserverTarget {
+  const target = fileservers.find((one) => one.name === name);
+  if (target !== undefined) return target;
+  throw new Fault({
+    kind: "invalid",
+    code: "unknown-fileserver",
+    what: `there is no fileserver ${JSON.stringify(name)}`,
+    remedy: `use one of: ${fileservers.map((one) => one.name).join(", ")}`,
+  });
+}
+
+/** `holdfast move` as it is, so that what is measured is what an operator gets. */
+async function moveByCommand(
+  { findCommand, specPath, progress }: MoverSettings,
+  fileserver: string,
+  node: string,
+  options: { readonly fenced?: string },
+): Promise<Timeline> {
+  const move = await findCommand("move");
+  if (move === undefined) throw new Fault({ code: "move-missing", what: "this holdfast has no command `move`" });
+  const invocation = { args: [fileserver, node], options: { file: specPath, json: true, ...options } };
+  const document = (await runQuietly(move, invocation, progress)) as { readonly timeline?: Timeline } | undefined;
+  if (document?.timeline !== undefined) return document.timeline;
+  throw new Fault({ code: "move-without-timeline", what: `holdfast move ${fileserver} ${node} gave no timeline` });
+}

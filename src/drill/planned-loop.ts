@@ -1,0 +1,94 @@
+/** Loops of the lock drills: how often, how many, in which folder. Pure. */
+import { mountSettings, sessionFolder, type PlannedLoop } from "./client-plan.ts";
+import type { Family, LoopKind, Protocol } from "./names.ts";
+import type { FileserverTarget } from "./placement.ts";
+import type { HeldFile } from "./probe/config.ts";
+import { heldFile, STEALS_PER_ROUND } from "./probe/lock-works.ts";
+import type { Random } from "./random.ts";
+
+/** What all loops of a drill have in common. */
+export interface LoopGround {
+  readonly family: Family;
+  readonly mountRoot?: string;
+  readonly random: Random;
+  /** 1 in an emulated lab: all intervals are as written here; less is faster. */
+  readonly pace: number;
+  /** Names this session's folder. */
+  readonly id: string;
+}
+
+/** Between two rounds, milliseconds: some 250 requests a second from both clients, which an emulated server bears. */
+const INTERVALS_MS: Readonly<Record<Exclude<LoopKind, "tree">, number>> = {
+  read: 100,
+  open: 150,
+  lock: 100,
+  write: 500,
+  held: 500,
+  steal: 250,
+  count: 250,
+  tick: 200,
+  watch: 300,
+};
+
+/** All of one fsync: with six loops some 200 records a second are acknowledged. */
+const RECORDS_PER_ROUND = 32;
+/** Ten would take longer than the move for the slow loops; two are a round that began after the fault. */
+const SETTLE_SUCCESSES: Readonly<Partial<Record<LoopKind, number>>> = { read: 10, open: 6, lock: 10 };
+const SETTLE_SUCCESSES_OTHERS = 2;
+/** Of each: enough to know its normal interval (pause.ts). */
+const STEADY_SUCCESSES = 6;
+
+export interface LoopPlace {
+  readonly machine: string;
+  readonly protocol: Protocol;
+  readonly target: FileserverTarget;
+  readonly kind: LoopKind;
+  readonly held: number;
+}
+
+export function plannedLoop(settings: LoopGround, { machine, protocol, target, kind, held }: LoopPlace): PlannedLoop {
+  const mount = mountSettings({ ...settings, client: machine }, protocol, target);
+  const folder = sessionFolder(mount, settings.id);
+  const isShared = kind === "count" || kind === "tick" || kind === "watch";
+  return {
+    name: `${target.name}-${machine}-${protocol}-${kind}`,
+    kind,
+    // Writer and watchers of one file have one folder.
+    directory: isShared
+      ? `${folder}/${kind === "count" ? "count" : "tick"}`
+      : `${folder}/${machine}-${protocol}-${kind}`,
+    intervalMs: Math.max(1, Math.round(intervalOf(kind) * settings.pace)),
+    client: 1 + Math.floor(settings.random() * 1_000_000),
+    heldLocks: held,
+    ...(kind === "write" ? { recordsPerRound: RECORDS_PER_ROUND } : {}),
+    ...(kind === "steal" ? { waitsForGo: true } : {}),
+    machine,
+    fileserver: target.name,
+    protocol,
+    steadySuccesses: STEADY_SUCCESSES,
+    settleSuccesses: SETTLE_SUCCESSES[kind] ?? SETTLE_SUCCESSES_OTHERS,
+  };
+}
+
+function intervalOf(kind: LoopKind): number {
+  return kind === "tree" ? 0 : INTERVALS_MS[kind];
+}
+
+/** A steal loop whose drill is over only when it has tried all of them once more. */
+export function stealing(loop: PlannedLoop, victims: readonly HeldFile[]): PlannedLoop {
+  const rounds = Math.ceil(victims.reduce((sum, { locks }) => sum + locks, 0) / STEALS_PER_ROUND);
+  return { ...loop, victims, settleSuccesses: Math.max(SETTLE_SUCCESSES_OTHERS, rounds) };
+}
+
+/** A file held over another mount of the same fileserver, as it is called on the mount of `loop`. */
+export function fileOn(
+  ground: LoopGround,
+  target: FileserverTarget,
+  loop: Pick<PlannedLoop, "machine" | "protocol">,
+  held: PlannedLoop,
+): HeldFile {
+  const [from, to] = [held.protocol, loop.protocol].map(
+    (protocol) => mountSettings({ ...ground, client: loop.machine }, protocol, target).directory,
+  );
+  return { file: `${to}${heldFile(held).slice(from?.length ?? 0)}`, locks: held.heldLocks };
+}
