@@ -106,16 +106,26 @@ const COLUMNS: readonly Column[] = [
 const RECLAIM: Column = { title: "RECLAIM" };
 
 function summaryOf({ clients, v3Locks }: ClientsAnswer): string {
-  if (clients.length === 0) return v3Locks === 0 ? "no clients" : `no known client, but ${v3Locks} v3 locks`;
+  if (clients.length === 0) return v3Locks === 0 ? "no clients" : `no known client, but ${counted(v3Locks, "v3 lock")}`;
   const sum = (of: (client: ClientStatus) => number | undefined): number =>
     clients.filter(({ protocol }) => protocol !== "v3").reduce((total, client) => total + (of(client) ?? 0), 0);
   const counts = [
-    clients.length === 1 ? "1 client" : `${clients.length} clients`,
-    `${sum((client) => client.opens)} v4 opens`,
-    `${sum((client) => client.locks)} v4 locks`,
-    `${v3Locks} v3 locks`,
+    counted(clients.length, "client"),
+    counted(
+      sum((client) => client.opens),
+      "v4 open",
+    ),
+    counted(
+      sum((client) => client.locks),
+      "v4 lock",
+    ),
+    counted(v3Locks, "v3 lock"),
   ];
   return counts.join(", ");
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
 function rowOf(client: ClientStatus): readonly string[] {
@@ -136,9 +146,13 @@ function rowOf(client: ClientStatus): readonly string[] {
   ];
 }
 
-/** Clients of one machine stand together; 10.77.0.9 before 10.77.0.21. */
+/** Clients of one machine stand together, those without a name last; 10.77.0.9 before 10.77.0.21. */
 function inOrder(a: ClientStatus, b: ClientStatus): number {
-  const keys = (one: ClientStatus): readonly string[] => [one.name, one.address, one.protocol];
+  const keys = (one: ClientStatus): readonly string[] => [
+    one.name === "" ? "\uffff" : one.name,
+    one.address,
+    one.protocol,
+  ];
   return keys(a).reduce(
     (order, key, at) => (order === 0 ? key.localeCompare(keys(b)[at] ?? "", "en", { numeric: true }) : order),
     0,

@@ -14,15 +14,17 @@ const HOLD_S = 7200;
 
 /**
  * flock(1) is enough: on NFS the kernel turns it into a lock of the whole file that the server knows (flock(2)). That it
- * is held is shown by a second process, which must not get it; until then it may be that one which holds it.
+ * is held is said by what flock starts then. No second process tries the lock: should that one get it first, the holder
+ * would wait for up to 30 s, because kernel 6.12 answers "blocked" to the loser and never calls back (NLM GRANTED).
  */
 const TAKE = `set -eu
-setsid flock -x "$1" sleep "$2" </dev/null >/dev/null 2>&1 &
+marker=$(mktemp)
+trap 'rm -f "$marker"' EXIT
+setsid flock -x "$1" sh -c 'echo held > "$1"; exec sleep "$2"' sh "$marker" "$2" </dev/null >/dev/null 2>&1 &
 holder=$!
 tries=0
-while [ "$tries" -lt 50 ] && kill -0 "$holder" 2>/dev/null; do
-  status=0; flock -n -E 75 -x "$1" true || status=$?
-  if [ "$status" -eq 75 ]; then echo "$holder"; exit 0; fi
+while [ "$tries" -lt 100 ] && kill -0 "$holder" 2>/dev/null; do
+  if [ -s "$marker" ]; then echo "$holder"; exit 0; fi
   tries=$((tries + 1)); sleep 0.3
 done
 echo "the lock on $1 was not taken" >&2
