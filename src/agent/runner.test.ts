@@ -20,8 +20,8 @@ const SAMPLE = loadSpec(SAMPLE_SPEC, "sample").fileservers[0] as FileserverSpec;
 const GRAPH: StepGraph = checkGraph([
   fileserverStep("sync-volumes", SAMPLE),
   fileserverStep("record-clients", SAMPLE, ["sync-volumes"]),
-  fileserverStep("hold-nsm-list", SAMPLE, ["sync-volumes"]),
-  fileserverStep("kill-statd", SAMPLE, ["hold-nsm-list"]),
+  fileserverStep("forget-idle-clients", SAMPLE, ["sync-volumes"]),
+  fileserverStep("kill-statd", SAMPLE, ["forget-idle-clients"]),
   fileserverStep("stop-nfsd", SAMPLE, ["kill-statd", "record-clients"]),
 ]);
 
@@ -117,13 +117,13 @@ describe("a run", () => {
   test("steps that do not need each other run at the same time; the timeline is exact", async () => {
     const result = await runToTheEnd(GRAPH, {
       "sync-volumes": { takesMs: 100.04 },
-      "hold-nsm-list": { takesMs: 50 },
+      "forget-idle-clients": { takesMs: 50 },
       "stop-nfsd": { reports: { outcome: "already", detail: "none ran" } },
     });
     assert.deepEqual(lines(result), [
       "0-100 sync-volumes done",
       "100-110 record-clients done",
-      "100-150 hold-nsm-list done",
+      "100-150 forget-idle-clients done",
       "150-160 kill-statd done",
       "160-170 stop-nfsd already",
     ]);
@@ -148,25 +148,25 @@ describe("a run", () => {
       cause: new Error("below"),
     });
     const log: string[] = [];
-    const doing = { "record-clients": { takesMs: 300 }, "hold-nsm-list": { takesMs: 20, fails } };
+    const doing = { "record-clients": { takesMs: 300 }, "forget-idle-clients": { takesMs: 20, fails } };
     const result = await runToTheEnd(GRAPH, doing, { log });
     assert.deepEqual(lines(result), [
       "0-10 sync-volumes done",
-      "10-30 hold-nsm-list failed",
+      "10-30 forget-idle-clients failed",
       "10-310 record-clients done",
       "0-0 kill-statd skipped",
       "0-0 stop-nfsd skipped",
     ]);
     assert.deepEqual(log.slice(2), [
       "record-clients begins",
-      "hold-nsm-list begins",
-      "hold-nsm-list ends",
+      "forget-idle-clients begins",
+      "forget-idle-clients ends",
       "record-clients ends",
     ]);
     assert.equal(result.steps[1]?.detail, "/dev/sda is reserved by node n2");
     assert.equal(result.durationMs, 310);
     assert.ok(result.fault !== undefined);
-    assert.equal(result.fault.message, "hold-nsm-list on n1: /dev/sda is reserved by node n2");
+    assert.equal(result.fault.message, "forget-idle-clients on n1: /dev/sda is reserved by node n2");
     assert.deepEqual(
       [result.fault.kind, result.fault.code, result.fault.remedy],
       ["refused", "volume-reserved", "release it there"],
@@ -178,10 +178,10 @@ describe("a run", () => {
     const failing = (what: string, takesMs: number): Doing => ({ takesMs, fails: new Fault({ code: "x", what }) });
     const result = await runToTheEnd(GRAPH, {
       "record-clients": failing("later", 40),
-      "hold-nsm-list": failing("first", 30),
+      "forget-idle-clients": failing("first", 30),
     });
     assert.match(result.fault?.message ?? "", /first/);
-    assert.deepEqual(lines(result).slice(1, 3), ["10-40 hold-nsm-list failed", "10-50 record-clients failed"]);
+    assert.deepEqual(lines(result).slice(1, 3), ["10-40 forget-idle-clients failed", "10-50 record-clients failed"]);
   });
 
   test("the hook runs before the step touches anything, and its failure is the step's", async () => {
@@ -192,7 +192,7 @@ describe("a run", () => {
       return id === "kill-statd" ? Promise.reject(new Fault({ code: "crash", what: "hook" })) : Promise.resolve();
     };
     const result = await runToTheEnd(GRAPH, {}, { begin, log });
-    assert.deepEqual(begun, ["sync-volumes", "record-clients", "hold-nsm-list", "kill-statd"]);
+    assert.deepEqual(begun, ["sync-volumes", "record-clients", "forget-idle-clients", "kill-statd"]);
     assert.ok(!log.includes("kill-statd begins"));
     assert.match(result.fault?.message ?? "", /^kill-statd on n1: hook/);
   });

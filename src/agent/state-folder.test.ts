@@ -1,23 +1,16 @@
 import assert from "node:assert/strict";
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { SAMPLE_SPEC } from "../../tests/sample-spec.ts";
 import { Fault } from "../base/fault.ts";
+import { known } from "../base/observed.ts";
+import type { MonitoredClient } from "../failover/ledger.ts";
 import { loadSpec } from "../model/load.ts";
 import type { FileserverSpec } from "../model/spec.ts";
+import { parseMonitorFile } from "../nfs/monitor-record.ts";
 import {
-  holdList,
   makeDatabaseFolder,
   nfsdcldPath,
   prepareStateFolder,
@@ -34,7 +27,8 @@ const self = (): Promise<Owner> => Promise.resolve({ uid: process.getuid?.() ?? 
 describe("the state folder", () => {
   let parent = "";
   let folder: StateFolder;
-  const prepare = (): Promise<void> => prepareStateFolder(folder, "n1", 1000, self);
+  const prepare = (expected: readonly MonitoredClient[] = []): Promise<void> =>
+    prepareStateFolder(folder, "n1", 1000, expected, self);
   const at = (...names: readonly string[]): string => join(folder.path, ...names);
   beforeEach(() => {
     parent = mkdtempSync(join(tmpdir(), "holdfast-state-"));
@@ -65,21 +59,21 @@ describe("the state folder", () => {
     assert.equal(readFileSync(at("nsm/sm.bak/10.77.0.21"), "utf8"), "one");
   });
 
-  test("what was held aside counts, though the stopping server emptied the list", async () => {
+  test("whom the stopping server took from the list is notified all the same; nobody is there twice", async () => {
     await prepare();
-    writeFileSync(at("nsm/sm/10.77.0.21"), "one", { mode: 0o600 });
-    assert.equal(await holdList(folder), 1);
-    rmSync(at("nsm/sm/10.77.0.21"));
-    await prepare();
-    assert.deepEqual(readdirSync(at("nsm/sm.bak")), ["10.77.0.21"]);
-    assert.equal(statSync(at("nsm/sm.bak/10.77.0.21")).mode & 0o777, 0o600);
-    assert.ok(!existsSync(at("nsm/sm.hold")), "history once it is retired");
-  });
-
-  test("nothing to hold aside", async () => {
-    assert.equal(await holdList(folder), 0);
-    await prepare();
-    assert.equal(await holdList(folder), 0);
+    writeFileSync(at("nsm/sm/c1"), "one");
+    await prepare([
+      { name: "c1", addresses: ["10.77.0.21"] },
+      { name: "c2", addresses: ["10.77.0.22", "fd77::22"] },
+    ]);
+    assert.deepEqual(readdirSync(at("nsm/sm.bak")).sort(), ["c1", "c2"]);
+    assert.equal(readFileSync(at("nsm/sm.bak/c1"), "utf8"), "one");
+    const written = parseMonitorFile("c2", readFileSync(at("nsm/sm.bak/c2"), "utf8"));
+    assert.deepEqual(written, [
+      known({ name: "c2", address: "10.77.0.22" }),
+      known({ name: "c2", address: "fd77::22" }),
+    ]);
+    assert.equal(statSync(at("nsm/sm.bak/c2")).mode & 0o777, 0o600);
   });
 
   test("a full volume is told from one that cannot be written, and both from a node without statd", async () => {
@@ -98,7 +92,7 @@ describe("the state folder", () => {
     await assert.rejects(prepare(), (error) => error instanceof Fault && error.code === "state-folder-unwritable");
     const missing = new Fault({ code: "statd-user-missing", what: "no statd" });
     await assert.rejects(
-      prepareStateFolder(folder, "n1", 0, () => Promise.reject(missing)),
+      prepareStateFolder(folder, "n1", 0, [], () => Promise.reject(missing)),
       (error) => error === missing,
     );
   });

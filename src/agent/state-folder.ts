@@ -3,10 +3,12 @@
  * (in ledger-file.ts) the ledger. Every file is written whole, to a temporary name and renamed; what a release
  * writes is made durable by the unmount that follows, at no cost of its own.
  */
-import { chmod, chown, copyFile, mkdir, readdir, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readdir, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { Fault } from "../base/fault.ts";
+import type { MonitoredClient } from "../failover/ledger.ts";
 import type { FileserverSpec } from "../model/spec.ts";
-import { exists, isAbsent, readOptional } from "./inside.ts";
+import { monitorFile } from "../nfs/monitor-record.ts";
+import { isAbsent, readOptional } from "./inside.ts";
 import { insidePath, statePath } from "./places.ts";
 
 export interface StateFolder {
@@ -67,6 +69,7 @@ export async function prepareStateFolder(
   folder: StateFolder,
   node: string,
   nowMs: number,
+  expected: readonly MonitoredClient[],
   ownerOfLists: () => Promise<Owner> = statdOwner,
 ): Promise<void> {
   const lists = await readdir(`${folder.path}/nsm`).catch(ignoreAbsent);
@@ -82,7 +85,7 @@ export async function prepareStateFolder(
     await Promise.all([
       // Written in place: it is for people, and the proof that the folder can be written.
       writeFile(`${folder.path}/served-by.json`, JSON.stringify({ node, sinceMs: nowMs }), { mode: 0o600 }),
-      retireLists(folder, lists.includes("sm.hold")),
+      retireLists(folder, expected),
     ]);
   } catch (error) {
     throw stateFault(folder, error);
@@ -96,42 +99,24 @@ export async function makeDatabaseFolder(folder: StateFolder): Promise<void> {
   });
 }
 
-async function retireLists(folder: StateFolder, held: boolean): Promise<void> {
-  if (held) {
-    await retireList(`${folder.path}/nsm/sm.hold`, `${folder.path}/nsm/sm.bak`, "copy");
-    await rm(`${folder.path}/nsm/sm.hold`, { recursive: true, force: true });
+/**
+ * @param expected who was in the list when the release wrote the ledger's last entry: a stop can empty the list behind
+ *   our back (docs/kernel-nfs.md, section 6, trap 2), and nobody would be notified.
+ */
+async function retireLists(folder: StateFolder, expected: readonly MonitoredClient[]): Promise<void> {
+  const [from, to] = [`${folder.path}/nsm/sm`, `${folder.path}/nsm/sm.bak`];
+  for (const name of await readdir(from)) await rename(`${from}/${name}`, `${to}/${name}`);
+  const retired = await readdir(to);
+  for (const client of expected.filter(({ name }) => !retired.includes(name))) {
+    await writeFile(`${to}/${client.name}`, monitorFile(client, folder.fileserver.hostname), { mode: 0o600 });
+    const { uid, gid } = await stat(to);
+    await chown(`${to}/${client.name}`, uid, gid);
   }
-  await retireList(`${folder.path}/nsm/sm`, `${folder.path}/nsm/sm.bak`, "move");
 }
 
 function ignoreAbsent(error: unknown): readonly string[] {
   if (isAbsent(error)) return [];
   throw error;
-}
-
-/** Copies statd's list aside: a stop can empty it (docs/kernel-nfs.md, section 6, trap 2). */
-export async function holdList(folder: StateFolder): Promise<number> {
-  const from = `${folder.path}/nsm/sm`;
-  if (!(await exists(from))) return 0;
-  const hold = `${folder.path}/nsm/sm.hold`;
-  await mkdir(hold, { recursive: true, mode: 0o700 });
-  const names = await readdir(from);
-  for (const name of names) await copyOwned(`${from}/${name}`, `${hold}/${name}`);
-  return names.length;
-}
-
-async function retireList(from: string, to: string, how: "copy" | "move"): Promise<void> {
-  for (const name of await readdir(from)) {
-    if (how === "move") await rename(`${from}/${name}`, `${to}/${name}`);
-    else await copyOwned(`${from}/${name}`, `${to}/${name}`);
-  }
-}
-
-async function copyOwned(from: string, to: string): Promise<void> {
-  await copyFile(from, to);
-  const { uid, gid, mode } = await stat(from);
-  await chown(to, uid, gid);
-  await chmod(to, mode & 0o777);
 }
 
 /** Drops the retired list: nobody in it holds a lock any more. */

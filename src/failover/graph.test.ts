@@ -201,8 +201,8 @@ describe("the release", () => {
       fc.property(fileservers, successors, (fileserver, successor) => {
         const graph = releaseGraph(fileserver, successor);
         assertOrder(graph, ["sync-volumes"], ["hold-requests"]);
-        assertOrder(graph, ["hold-requests"], ["record-clients", "hold-nsm-list", "kill-statd", "stop-nfsd"]);
-        assertOrder(graph, ["hold-nsm-list"], ["kill-statd"]);
+        assertOrder(graph, ["hold-requests"], ["record-clients", "kill-statd", "stop-nfsd"]);
+        assertOrder(graph, ["record-clients"], ["kill-statd", "close-ledger"]);
         assertOrder(graph, ["record-clients", "kill-statd"], ["stop-nfsd"]);
         assertOrder(graph, ["stop-nfsd"], ["stop-daemons", "silence-address"]);
         assertOrder(graph, ["stop-daemons"], idsOf(graph, "unmount-volume"));

@@ -29,12 +29,12 @@ export function releaseGraph(fileserver: FileserverSpec, successorSystemId?: str
     ...idle,
     fileserverStep("record-clients", fileserver, ["hold-requests", ...idle.map((step) => step.id)]),
     fileserverStep("close-ledger", fileserver, ["record-clients"]),
-    fileserverStep("hold-nsm-list", fileserver, ["hold-requests"]),
     // statd and rpcbind die together and at once: a polite stop empties statd's list or costs 61 s
-    // (docs/kernel-nfs.md, section 6, traps 2 and 3).
-    fileserverStep("kill-statd", fileserver, ["hold-nsm-list"]),
+    // (docs/kernel-nfs.md, section 6, traps 2 and 3). Not before lockd has read what waits in its sockets: the first
+    // lock of a client is refused when statd does not answer.
+    fileserverStep("kill-statd", fileserver, ["record-clients"]),
     // Ends when every thread has answered what it was at.
-    fileserverStep("stop-nfsd", fileserver, ["kill-statd", "record-clients"]),
+    fileserverStep("stop-nfsd", fileserver, ["kill-statd"]),
     // The link goes down when the last answers have been acknowledged.
     fileserverStep("silence-address", fileserver, ["stop-nfsd"]),
     // They hold files of the volume open (nfsdcld its database) or could (mountd).

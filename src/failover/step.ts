@@ -36,7 +36,6 @@ export interface StepArgs {
   "forget-idle-clients": FileserverArgs;
   "record-clients": FileserverArgs;
   "close-ledger": FileserverArgs;
-  "hold-nsm-list": FileserverArgs;
   "kill-statd": FileserverArgs;
   "stop-nfsd": FileserverArgs;
   "stop-daemons": FileserverArgs;
@@ -112,7 +111,6 @@ export const STEP_BOUNDS_MS: Readonly<Record<StepKind, number>> = {
   "forget-idle-clients": 5_000,
   "record-clients": 2_000,
   "close-ledger": 5_000,
-  "hold-nsm-list": 5_000,
   "kill-statd": 2_000,
   // A thread stuck on dead storage keeps `svc_stop_kthreads` waiting for ever (net/sunrpc/svc.c).
   "stop-nfsd": 10_000,

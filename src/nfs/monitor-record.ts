@@ -33,6 +33,19 @@ function parseLine(fileName: string, line: string): Observed<MonitorRecord> {
   return known(isIP(monitored) === 0 ? { name: fileName } : { name: fileName, address: monitored });
 }
 
+/**
+ * A file that sm-notify reads as if statd had written it. Program, version and procedure are lockd's own, by which statd
+ * would call it back on this node (NLM 100021 version 3 procedure 16); sm-notify does not use them.
+ */
+export function monitorFile(
+  client: { readonly name: string; readonly addresses: readonly string[] },
+  ownName: string,
+): string {
+  const names = client.addresses.length === 0 ? [client.name] : client.addresses;
+  const cookie = "0".repeat(COOKIE_DIGITS);
+  return names.map((name) => `0100007f 000186b5 00000003 00000010 ${cookie} ${name} ${ownName}\n`).join("");
+}
+
 const SHOWN_MAX = 60;
 
 function shown(line: string): string {

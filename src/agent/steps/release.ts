@@ -22,13 +22,14 @@ import {
   nfsdThreads,
   readOptional,
   scopeProcesses,
+  type ScopeProcess,
 } from "../inside.ts";
 import { readLedger, writeLastEntry } from "../ledger-file.ts";
 import { openServiceEye } from "../look-at-service.ts";
 import { freeLockedFiles } from "../nlm-files.ts";
 import { holderFolder, scopeFolder, volumePath } from "../places.ts";
 import type { StepRunners } from "../runner.ts";
-import { holdList, stateFolder } from "../state-folder.ts";
+import { stateFolder } from "../state-folder.ts";
 import { forgetIdleClients } from "../v4-clients.ts";
 
 type ReleaseSteps = Pick<
@@ -40,7 +41,6 @@ type ReleaseSteps = Pick<
   | "forget-idle-clients"
   | "record-clients"
   | "close-ledger"
-  | "hold-nsm-list"
   | "kill-statd"
   | "stop-nfsd"
   | "stop-daemons"
@@ -139,16 +139,19 @@ export const releaseSteps: ReleaseSteps = {
     return undefined;
   },
 
-  "hold-nsm-list": async ({ fileserver }, context) => {
-    if ((await mountedVolumes(fileserver, context)).length === 0) return { outcome: "already" };
-    const count = await holdList(stateFolder(context.insidePid(), fileserver));
-    return { detail: `${count} clients monitored` };
-  },
-
-  "kill-statd": async ({ fileserver }) => {
-    const victims = (await scopeProcesses(fileserver.name)).filter((process) => STATD_NAMES.includes(process.name));
-    for (const victim of victims) endProcess(victim.pid);
-    return { outcome: victims.length === 0 ? "already" : "done" };
+  "kill-statd": async ({ fileserver }, context, boundMs) => {
+    const victims = async (): Promise<readonly ScopeProcess[]> =>
+      (await scopeProcesses(fileserver.name)).filter((process) => STATD_NAMES.includes(process.name));
+    const first = await victims();
+    for (const victim of first) endProcess(victim.pid);
+    // Gone, and not only about to go: one last request of lockd's would still take a client from the list.
+    const bound = { what: "statd", timeoutMs: boundMs, intervalMs: DRAIN_INTERVAL_MS };
+    const gone = await waitFor(context.node.clock, bound, async () =>
+      first.length === 0 || (await victims()).length === 0 ? true : undefined,
+    );
+    if (gone === undefined)
+      throw new Fault({ code: "statd-still-running", what: `statd of ${fileserver.name} did not end` });
+    return { outcome: first.length === 0 ? "already" : "done" };
   },
 
   "stop-nfsd": async ({ fileserver }, context, boundMs) => {

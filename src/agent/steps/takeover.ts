@@ -120,7 +120,9 @@ export const takeoverSteps: TakeoverSteps = {
     const pid = context.insidePid();
     const folder = stateFolder(pid, fileserver);
     context.found.ledger = await readLedger(folder);
-    await prepareStateFolder(folder, context.node.name, context.node.clock.wallMs());
+    const last = context.found.ledger.known ? context.found.ledger.value : undefined;
+    const expected = last?.final === true ? last.v3Clients : [];
+    await prepareStateFolder(folder, context.node.name, context.node.clock.wallMs(), expected);
     await turnToVolume(pid, fileserver);
     // Ready to be sent the moment the address is open.
     await writeFile(insidePath(pid, TICKLE_INPUT), tickleInput(connectionsBefore(context)));
