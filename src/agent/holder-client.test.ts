@@ -200,14 +200,14 @@ describe("a holder", () => {
 
   test("it outlives the agent: another one goes on, and does not take an old answer for its own", async () => {
     const gate = join(folder, "old");
-    const old = openHolder(folder);
+    const old = holder;
     const left = old.run([[SH, "-c", `until [ -e '${gate}' ]; do sleep 0.01; done; exit 9`]], 5);
     await assert.rejects(left, hasCode("holder-timed-out"));
+    // One agent at a time: two that read from one pipe would take each other's answers.
     old.close();
-    const next = openHolder(folder);
+    holder = openHolder(folder);
     writeFileSync(gate, "");
-    for (const turn of [0, 1, 2]) assert.equal((await next.run([[SH, "-c", `exit ${turn}`]], BOUND_MS)).status, turn);
-    next.close();
+    for (const turn of [0, 1, 2]) assert.equal((await holder.run([[SH, "-c", `exit ${turn}`]], BOUND_MS)).status, turn);
   });
 
   test("as the door for the node's own tools", async () => {
