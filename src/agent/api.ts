@@ -6,6 +6,7 @@ import { Fault, faultDocument, toFault, type FaultKind } from "../base/fault.ts"
 import { reservationKey } from "../model/derive.ts";
 import type { Spec } from "../model/spec.ts";
 import { asPrinted } from "../scsi/reservation.ts";
+import { endOnBug } from "./bug.ts";
 import type { AgentStatus, ErrorAnswer, PrepareAnswer, RunAnswer } from "../wire/agent.ts";
 import type { FileserverControl } from "./fileserver.ts";
 import { RunFault } from "./history.ts";
@@ -42,6 +43,7 @@ export async function serveApi(socket: string, parts: ApiParts): Promise<Fastify
       error: faultDocument(error),
       ...(error instanceof RunFault ? { timeline: error.timeline } : {}),
     };
+    endOnBug(error);
     return reply.status(HTTP_STATUS[fault.kind]).send(answer);
   });
   addRoutes(api, parts);

@@ -13,10 +13,11 @@ import { releaseGraph } from "../failover/release.ts";
 import { takeoverGraph } from "../failover/takeover.ts";
 import { isPlain } from "../lvm/volume-group.ts";
 import type { FileserverSpec } from "../model/spec.ts";
-import { readState } from "../scsi/reservation.ts";
+import { dropReservation, readState } from "../scsi/reservation.ts";
 import type { FileserverStatus } from "../wire/agent.ts";
 import type { ClientsAnswer } from "../wire/clients.ts";
 import type { Timeline } from "../wire/timeline.ts";
+import { endOnBug } from "./bug.ts";
 import { clientsOf } from "./clients.ts";
 import { NOTHING_WATCHED, type Node, type StepContext, type WatchEnd } from "./context.ts";
 import { openHistory, RunFault } from "./history.ts";
@@ -51,7 +52,10 @@ export interface FileserverControl {
   prepare(): Promise<string | undefined>;
   takeover(circumstances?: TakeoverCircumstances): Promise<Timeline>;
   release(successorSystemId?: string): Promise<Timeline>;
-  /** Brings the warm standby up where nothing is here, and watches what serves; leaves everything else as it is. */
+  /**
+   * For an agent that has just started: brings the warm standby up where nothing of the volumes is here, and watches
+   * what serves. What is half done stays: whether to complete or to undo it is for whoever asks next.
+   */
   warm(): Promise<void>;
   history(): readonly Timeline[];
 }
@@ -135,9 +139,22 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     });
   }
 
+  /**
+   * Where nothing of the volumes is here, no reservation may be: an agent or a node that died between the two would
+   * keep the volumes from every other node, and nobody would be left to ask for their release.
+   */
+  async function dropOwnReservations(): Promise<void> {
+    const { facts } = await lookAtDisks(node, spec, undefined);
+    for (const disk of new Set([...facts.values()].flatMap(({ disks }) => disks)))
+      await dropReservation(node.commands, disk, node.reservationKey);
+  }
+
   function renewStandbySoon(): void {
     const timer = setTimeout(() => {
-      renewStandby().catch((error: unknown) => node.log(`${spec.name}: no warm standby: ${explain(error).join("; ")}`));
+      renewStandby().catch((error: unknown) => {
+        node.log(`${spec.name}: no warm standby: ${explain(error).join("; ")}`);
+        endOnBug(error);
+      });
     }, WARM_AFTER_RELEASE_DELAY_MS);
     timer.unref();
   }
@@ -160,8 +177,11 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
 
   async function takeover({ fencedKey, handedOver }: TakeoverCircumstances = { handedOver: false }): Promise<Timeline> {
     const { effect } = stepMachine(await stateNow(), "takeover-asked");
-    if (effect === "answer-done")
+    if (effect === "answer-done") {
+      // A release that failed before it touched anything has ended the watch.
+      await exclusively("taking-over", watchRunning);
       return history.remember("takeover", node.clock.wallMs(), { steps: [], durationMs: 0 });
+    }
     return exclusively("taking-over", async () => {
       if (effect === "run-release-first") {
         await releaseCompletely();
@@ -261,10 +281,15 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     },
 
     async warm() {
-      const { state } = (await look()).judgement;
-      if (state === "absent") await exclusively("warming", () => standby.runWarm());
-      else if (state === "warm") await standby.connect();
-      else if (state === "serving") await exclusively("warming", watchRunning);
+      const { judgement, sighting } = await look();
+      if (judgement.state === "serving") await exclusively("warming", watchRunning);
+      if (!isEmpty(sighting)) return;
+      await exclusively("warming", async () => {
+        if (judgement.state === "partial") await standby.runCold();
+        if (judgement.state !== "warm") await standby.runWarm();
+        else await standby.connect();
+        await dropOwnReservations();
+      });
     },
   };
 }

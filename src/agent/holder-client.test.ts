@@ -205,7 +205,13 @@ describe("a holder", () => {
     await assert.rejects(left, hasCode("holder-timed-out"));
     // One agent at a time: two that read from one pipe would take each other's answers.
     old.close();
+    // As a kill -9 leaves them.
+    for (const name of ["request.dead-0", "output.dead-0", "errors.dead-0"]) writeFileSync(join(folder, name), "");
     holder = openHolder(folder);
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => name.includes("dead")),
+      [],
+    );
     writeFileSync(gate, "");
     for (const turn of [0, 1, 2]) assert.equal((await holder.run([[SH, "-c", `exit ${turn}`]], BOUND_MS)).status, turn);
   });

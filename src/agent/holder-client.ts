@@ -1,5 +1,5 @@
 /** The agent's end of a holder (linux/holder.ts): sends commands into a fileserver's namespaces and hears how they ended. */
-import { closeSync, constants, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { randomBytes } from "node:crypto";
 import { Fault } from "../base/fault.ts";
@@ -7,6 +7,7 @@ import {
   encodeRequest,
   errorsFile,
   HOLDER_FILES,
+  isRequestsFile,
   outputFile,
   parseAnswer,
   requestFile,
@@ -27,7 +28,9 @@ export interface HolderClient {
 
 const SAID_CHARACTERS_MAX = 2_000;
 
+/** Files of requests that an agent before this one left behind are taken away; see `waitForCommands` in start-holder.ts. */
 export function openHolder(folder: string): HolderClient {
+  for (const name of readdirSync(folder)) if (isRequestsFile(name)) rmSync(`${folder}/${name}`, { force: true });
   // The socket owns the descriptor from here on; opening a FIFO for reading without waiting cannot block.
   const descriptor = openSync(`${folder}/${HOLDER_FILES.answers}`, constants.O_RDONLY | constants.O_NONBLOCK);
   // A pipe handle: reads of a FIFO in libuv's thread pool would hold a thread each.

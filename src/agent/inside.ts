@@ -55,6 +55,12 @@ export async function linkIsUp(pid: number): Promise<boolean> {
   return text !== undefined && (parseInt(text, 16) & 1) === 1;
 }
 
+/** The group that the fileserver's link is in (ip-link(8)); undefined where there is no link. */
+export async function linkGroup(pid: number): Promise<number | undefined> {
+  const text = await readOptional(insidePath(pid, "/run/holdfast/sys/class/net/eth0/netdev_group"));
+  return text === undefined ? undefined : Number(text);
+}
+
 /** The kernel's node of a device-mapper device, e.g. /dev/dm-0; undefined where it is not active. */
 export async function mapperDevice(name: string): Promise<string | undefined> {
   for (const entry of await readdir("/sys/class/block")) {

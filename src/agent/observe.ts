@@ -2,9 +2,10 @@
 import { messageOf } from "../base/fault.ts";
 import { known, unknown, type Observed } from "../base/observed.ts";
 import { judge, type Judgement, type Sighting } from "../failover/judge.ts";
+import { HOLD_GROUP, OPEN_GROUP } from "../linux/hold-filter.ts";
 import { mapperName } from "../lvm/volume-group.ts";
 import type { FileserverSpec } from "../model/spec.ts";
-import { holderPid, linkIsUp, mapperDevice, mountsInside, nfsdThreads, scopeProcesses } from "./inside.ts";
+import { holderPid, linkGroup, linkIsUp, mapperDevice, mountsInside, nfsdThreads, scopeProcesses } from "./inside.ts";
 import { volumePath } from "./places.ts";
 
 export interface Found {
@@ -20,10 +21,15 @@ export async function observe(fileserver: FileserverSpec): Promise<Observed<Foun
     const scope = await scopeProcesses(fileserver.name);
     const holder = await holderPid(fileserver.name, scope);
     const insidePid = holder ?? scope.find((process) => process.name !== "systemd-run")?.pid;
-    const [threads, linkUp, mounts] =
+    const [threads, linkUp, group, mounts] =
       insidePid === undefined
-        ? [0, false, []]
-        : await Promise.all([nfsdThreads(insidePid), linkIsUp(insidePid), mountsInside(insidePid)]);
+        ? [0, false, OPEN_GROUP, []]
+        : await Promise.all([
+            nfsdThreads(insidePid),
+            linkIsUp(insidePid),
+            linkGroup(insidePid),
+            mountsInside(insidePid),
+          ]);
     const active = await Promise.all(
       fileserver.volumes.map(
         async ({ device }) =>
@@ -35,6 +41,7 @@ export async function observe(fileserver: FileserverSpec): Promise<Observed<Foun
       holder: holder !== undefined,
       nfsdThreads: threads,
       linkUp,
+      requestsHeld: group === HOLD_GROUP,
       volumes: fileserver.volumes.length,
       volumesMounted: fileserver.volumes.filter((volume) => mounts.some((mount) => mount.path === volumePath(volume)))
         .length,

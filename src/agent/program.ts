@@ -9,6 +9,7 @@ import { asPrinted } from "../scsi/reservation.ts";
 import { systemClock } from "../system/clock.ts";
 import { runChecked, type Commands } from "../system/commands.ts";
 import { serveApi } from "./api.ts";
+import { endOnBug } from "./bug.ts";
 import type { Node } from "./context.ts";
 import { controlFileserver, type FileserverControl } from "./fileserver.ts";
 import { openHolder } from "./holder-client.ts";
@@ -54,9 +55,10 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
   });
   // One after the other: starting daemons of several fileservers at once helps nobody.
   for (const control of controls.values()) {
-    await control
-      .warm()
-      .catch((error: unknown) => log(`${control.spec.name}: no warm standby: ${explain(error).join("; ")}`));
+    await control.warm().catch((error: unknown) => {
+      log(`${control.spec.name}: not ready: ${explain(error).join("; ")}`);
+      endOnBug(error);
+    });
   }
   log(`ended by ${await ended}`);
   await api.close();

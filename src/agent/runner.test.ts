@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import fc from "fast-check";
 import { expectCommands } from "../../tests/expected-commands.ts";
 import { SAMPLE_SPEC } from "../../tests/sample-spec.ts";
+import { AssertionError } from "../base/assert.ts";
 import { Fault } from "../base/fault.ts";
 import { known } from "../base/observed.ts";
 import { checkGraph, fileserverStep, STEP_BOUNDS_MS, type StepGraph, type StepKind } from "../failover/step.ts";
@@ -195,6 +196,16 @@ describe("a run", () => {
     assert.deepEqual(begun, ["sync-volumes", "record-clients", "forget-idle-clients", "kill-statd"]);
     assert.ok(!log.includes("kill-statd begins"));
     assert.match(result.fault?.message ?? "", /^kill-statd on n1: hook/);
+  });
+
+  test("a bug in a step is no failure of it: it stays an assertion", async () => {
+    const clock = steppedClock();
+    const runners: StepRunners = {
+      ...runnersThat(clock, {}),
+      "sync-volumes": () => Promise.reject(new AssertionError("a word with a newline")),
+    };
+    const run = runGraph(GRAPH, runners, contextWith(clock), { begin: () => Promise.resolve() });
+    await assert.rejects(run, (error) => error instanceof AssertionError && error.message === "a word with a newline");
   });
 
   test("past its bound a step has failed, whatever it is doing", async () => {

@@ -1,4 +1,5 @@
 /** Executes a step graph: everything that is ready runs in parallel, and when each step began and ended is the timeline. */
+import { AssertionError } from "../base/assert.ts";
 import { Fault, messageOf, toFault } from "../base/fault.ts";
 import { readySteps, type Step, type StepArgs, type StepGraph, type StepKind } from "../failover/step.ts";
 import type { TimelineStep } from "../wire/timeline.ts";
@@ -25,6 +26,7 @@ export interface RunHooks {
   readonly begin: (step: Step) => Promise<void>;
 }
 
+/** Rejects only with an AssertionError: a bug is no failure of a step, and nothing is done after it. */
 export async function runGraph(
   graph: StepGraph,
   runners: StepRunners,
@@ -57,6 +59,7 @@ export async function runGraph(
       record(report?.outcome ?? "done", report?.detail);
       ended.add(step.id);
     } catch (error) {
+      if (error instanceof AssertionError) throw error;
       record("failed", messageOf(error));
       fault ??= inStep(step, context.node, error);
     }

@@ -1,11 +1,11 @@
 /** Starts holders (linux/holder.ts) in scopes of their own, so that they and what they start outlive the agent. */
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { Fault } from "../base/fault.ts";
-import { HOLDER_FILES, HOLDER_SCRIPT } from "../linux/holder.ts";
+import { HOLDER_FILES, HOLDER_SCRIPT, outputFile } from "../linux/holder.ts";
 import { waitFor, type Clock } from "../system/clock.ts";
 import { startDaemon } from "../system/processes.ts";
 import { toolPath } from "../system/tools.ts";
-import { holderPid, readOptional, scopeProcesses } from "./inside.ts";
+import { holderPid, openFiles, readOptional, scopeProcesses } from "./inside.ts";
 import { holderFolder, HOST_HOLDER, PLACES, scopeUnit } from "./places.ts";
 
 const LOOK_INTERVAL_MS = 20;
@@ -31,7 +31,10 @@ async function startHolder(clock: Clock, name: string, enter: readonly string[],
   await writeFile(PLACES.holderScript, HOLDER_SCRIPT, { mode: 0o700 });
   const scope = await scopeProcesses(name);
   const living = await holderPid(name, scope);
-  if (living !== undefined) return living;
+  if (living !== undefined) {
+    await waitForCommands(clock, name, boundMs);
+    return living;
+  }
   await rm(`${folder}/${HOLDER_FILES.pid}`, { force: true });
   // A scope that still has processes keeps its name; the new holder is moved into it by its own hand (below).
   const unit = scope.length === 0 ? scopeUnit(name) : `holdfast-${name}-again-${Math.round(clock.wallMs())}.scope`;
@@ -63,6 +66,26 @@ async function startHolder(clock: Clock, name: string, enter: readonly string[],
     code: "holder-not-started",
     what: `the namespaces of ${name} could not be made: ${said === undefined || said === "" ? "no word from systemd-run" : said}`,
   });
+}
+
+/**
+ * What a dead agent has sent goes on without it (a mount that replays a log, an activation): what is seen before that
+ * has ended is not yet true. A command that runs has its output file open.
+ */
+async function waitForCommands(clock: Clock, name: string, boundMs: number): Promise<void> {
+  const bound = { what: "the commands of an agent that is gone", timeoutMs: boundMs, intervalMs: LOOK_INTERVAL_MS };
+  const ended = await waitFor(clock, bound, async () => {
+    const files = (await readdir(holderFolder(name))).filter((file) => file.startsWith(outputFile("")));
+    if (files.length === 0) return true;
+    const open = (await Promise.all((await scopeProcesses(name)).map(({ pid }) => openFiles(pid)))).flat();
+    return files.some((file) => open.some((path) => path.endsWith(`/${file}`))) ? undefined : true;
+  });
+  if (ended === undefined)
+    throw new Fault({
+      code: "holder-busy",
+      what: `a command for ${name} that was sent by an agent before this one has not ended within ${boundMs} ms`,
+      remedy: "look what it waits for: systemd-cgls -u holdfast.slice",
+    });
 }
 
 /** Into the scope of the daemons that are still there: one scope per fileserver is what everything else looks at. */

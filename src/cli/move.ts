@@ -2,9 +2,11 @@
 import { Fault } from "../base/fault.ts";
 import { drawTimeline } from "../drill/draw.ts";
 import type { Spec } from "../model/spec.ts";
-import type { ReleaseRequest, TakeoverRequest } from "../wire/agent.ts";
+import { systemClock, waitFor } from "../system/clock.ts";
+import type { FileserverStatus, ReleaseRequest, TakeoverRequest } from "../wire/agent.ts";
 import type { Timeline, TimelineStep } from "../wire/timeline.ts";
 import type { CliCommand, Io } from "./command.ts";
+import { giveBack, whenFree, WHEN_FREE_TIMEOUT_MS } from "./half-move.ts";
 import { askNodes, reachNode, type ReachedNode } from "./reach.ts";
 import { FILE_OPTION, fileOption, readSpecFile } from "./spec-file.ts";
 
@@ -67,7 +69,7 @@ async function runMove(
   fenced: string | undefined,
   io: Io,
 ): Promise<Move> {
-  const from = await findServing(spec, fileserver, fenced);
+  const { serving: from, halfDone } = await lookAround(spec, fileserver, fenced);
   const to = chooseTarget(spec, target, from, fenced);
   io.progress(
     from === undefined
@@ -79,12 +81,14 @@ async function runMove(
     reachNode(spec, to),
   ]);
   try {
+    // What a run left behind that did not end keeps the volumes reserved; the target itself sees to its own.
+    for (const node of halfDone.filter((name) => name !== to)) await releaseHalf(spec, fileserver, node, io);
     // Everything that can be refused is refused before clients are made to wait.
-    const { systemId } = await destination.agent.prepare(fileserver);
+    const { systemId } = await whenFree(systemClock, () => destination.agent.prepare(fileserver));
     io.progress(`${fileserver}: ${to} is prepared`);
     const started = performance.now();
     const successor = systemId === undefined ? {} : { successorSystemId: systemId };
-    const released = source === undefined ? undefined : await release(fileserver, source, successor);
+    const released = source === undefined ? undefined : await release(fileserver, source, destination, successor);
     const releasedMs = performance.now();
     const taken = await takeOver(fileserver, destination, source, {
       handedOver: source !== undefined && systemId !== undefined,
@@ -116,27 +120,33 @@ async function takeOver(
     return await destination.agent.takeover(fileserver, request);
   } catch (error) {
     if (source === undefined) throw error;
-    return giveBack(fileserver, source, `${destination.name} could not take ${fileserver} over`, error);
+    const half = { fileserver, source, destination, clock: systemClock };
+    return giveBack(half, `${destination.name} could not take ${fileserver} over`, error);
   }
 }
 
-async function release(fileserver: string, source: ReachedNode, request: ReleaseRequest): Promise<Timeline> {
+async function release(
+  fileserver: string,
+  source: ReachedNode,
+  destination: ReachedNode,
+  request: ReleaseRequest,
+): Promise<Timeline> {
   try {
     return await source.agent.release(fileserver, request);
   } catch (error) {
-    return giveBack(fileserver, source, `${source.name} could not release ${fileserver}`, error);
+    const half = { fileserver, source, destination, clock: systemClock };
+    return giveBack(half, `${source.name} could not release ${fileserver}`, error);
   }
 }
 
-/** Clients must not stay without: what was half released is released whole and taken over again, and the move has failed. */
-async function giveBack(fileserver: string, source: ReachedNode, what: string, cause: unknown): Promise<never> {
-  await source.agent.takeover(fileserver);
-  throw new Fault({
-    code: "move-undone",
-    what: `${what}; ${source.name} serves it again`,
-    remedy: "mend what is said above, then try again",
-    cause,
-  });
+async function releaseHalf(spec: Spec, fileserver: string, node: string, io: Io): Promise<void> {
+  io.progress(`${fileserver}: ${node} has half of it, from a run that did not end; it is released there`);
+  const reached = await reachNode(spec, node);
+  try {
+    await whenFree(systemClock, () => reached.agent.release(fileserver));
+  } finally {
+    await reached.close();
+  }
 }
 
 /** How long a node that is said to be powered off may take to prove the contrary. */
@@ -171,29 +181,59 @@ async function refuseLiving(spec: Spec, fenced: string): Promise<void> {
   });
 }
 
-async function findServing(spec: Spec, fileserver: string, fenced: string | undefined): Promise<string | undefined> {
+interface Around {
+  readonly serving?: string;
+  /** Nodes that have a part of it, of a takeover or release that did not end. */
+  readonly halfDone: readonly string[];
+}
+
+const RUN_STATES: readonly string[] = ["taking-over", "releasing"];
+const LOOK_INTERVAL_MS = 500;
+
+/** Waits for runs that are under way: what they come to is what there is to move. */
+async function lookAround(spec: Spec, fileserver: string, fenced: string | undefined): Promise<Around> {
   if (fenced !== undefined) await refuseLiving(spec, fenced);
   const others = {
     ...spec,
     cluster: { ...spec.cluster, nodes: spec.cluster.nodes.filter((node) => node.name !== fenced) },
   };
-  const replies = await askNodes(others, async ({ agent }) =>
+  const bound = { what: "runs under way", timeoutMs: WHEN_FREE_TIMEOUT_MS, intervalMs: LOOK_INTERVAL_MS };
+  const settled = await waitFor(systemClock, bound, async () => {
+    const states = await askStates(others, fileserver);
+    return states.some(({ state }) => RUN_STATES.includes(state)) ? undefined : states;
+  });
+  if (settled === undefined)
+    throw new Fault({
+      kind: "refused",
+      code: "fileserver-busy",
+      what: `a run of ${fileserver} is under way and has not ended within ${WHEN_FREE_TIMEOUT_MS / 1000} s`,
+      remedy: "wait for it, then try again: holdfast status",
+    });
+  const serving = settled.find(({ state }) => state === "serving");
+  const halfDone = settled.filter(({ state }) => state === "partial").map(({ node }) => node);
+  return { ...(serving === undefined ? {} : { serving: serving.node }), halfDone };
+}
+
+interface NodeState {
+  readonly node: string;
+  readonly state: FileserverStatus["state"];
+}
+
+async function askStates(spec: Spec, fileserver: string): Promise<readonly NodeState[]> {
+  const replies = await askNodes(spec, async ({ agent }) =>
     (await agent.status()).fileservers.find((one) => one.name === fileserver),
   );
-  for (const { node, result } of replies) {
-    if (!result.ok) {
-      throw new Fault({
-        kind: "refused",
-        code: "node-unknown",
-        what: `whether ${node} serves ${fileserver} is not known`,
-        why: "two nodes must never serve one fileserver, and what cannot be seen is not assumed",
-        remedy: `bring ${node} back, or, if it is certainly powered off, say so: --fenced ${node}`,
-        cause: result.error,
-      });
-    }
-  }
-  const serving = replies.filter(({ result }) => result.ok && result.value?.state === "serving");
-  return serving[0]?.node;
+  return replies.map(({ node, result }) => {
+    if (result.ok) return { node, state: result.value?.state ?? "absent" };
+    throw new Fault({
+      kind: "refused",
+      code: "node-unknown",
+      what: `whether ${node} serves ${fileserver} is not known`,
+      why: "two nodes must never serve one fileserver, and what cannot be seen is not assumed",
+      remedy: `bring ${node} back, or, if it is certainly powered off, say so: --fenced ${node}`,
+      cause: result.error,
+    });
+  });
 }
 
 /** @param fenced a node that is down: known, but never a target. */

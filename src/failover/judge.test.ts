@@ -8,6 +8,7 @@ const NOTHING: Sighting = {
   holder: false,
   nfsdThreads: 0,
   linkUp: false,
+  requestsHeld: false,
   volumes: 2,
   volumesMounted: 0,
   volumesActive: 0,
@@ -47,6 +48,7 @@ const CASES: readonly Case[] = [
   { name: "served without nfsdcld", seen: without(SERVING, "nfsdcld"), state: "serving", lacks: ["nfsdcld"] },
   { name: "one volume of two is mounted", seen: { ...SERVING, volumesMounted: 1 }, state: "partial" },
   { name: "everything but the link", seen: { ...SERVING, linkUp: false }, state: "partial" },
+  { name: "everything, but a release has begun", seen: { ...SERVING, requestsHeld: true }, state: "partial" },
   { name: "everything but nfsd", seen: { ...SERVING, nfsdThreads: 0 }, state: "partial" },
   { name: "a standby whose link is up", seen: { ...WARM, linkUp: true }, state: "partial" },
   { name: "a standby with an active volume", seen: { ...WARM, volumesActive: 1 }, state: "partial" },
@@ -83,6 +85,7 @@ describe("judge", () => {
       holder: fc.boolean(),
       nfsdThreads: fc.nat(2),
       linkUp: fc.boolean(),
+      requestsHeld: fc.boolean(),
       volumes: fc.integer({ min: 1, max: 2 }),
       volumesMounted: fc.nat(2),
       volumesActive: fc.nat(2),
@@ -94,7 +97,9 @@ describe("judge", () => {
         assert.equal(isEmpty(seen), !something);
         if (state === "absent" || state === "warm") assert.ok(!something);
         if (state === "absent") assert.equal(seen.processes.length, 0);
-        if (state === "serving") assert.ok(seen.nfsdThreads > 0 && seen.linkUp && seen.volumesMounted === seen.volumes);
+        if (state !== "serving") return;
+        assert.ok(seen.nfsdThreads > 0 && seen.linkUp && seen.volumesMounted === seen.volumes);
+        assert.ok(!seen.requestsHeld, "clients of whom nothing is let in are not served");
       }),
     );
   });

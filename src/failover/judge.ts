@@ -7,6 +7,8 @@ export interface Sighting {
   readonly holder: boolean;
   readonly nfsdThreads: number;
   readonly linkUp: boolean;
+  /** A release has begun: no request of a client is let in any more (linux/hold-filter.ts). */
+  readonly requestsHeld: boolean;
   /** Of all its volumes: how many are mounted inside, how many are active on this node. */
   readonly volumes: number;
   readonly volumesMounted: number;
@@ -27,7 +29,7 @@ export function standbyDaemons(v3: boolean): readonly string[] {
 export function judge(seen: Sighting, v3: boolean): Judgement {
   const missing = (names: readonly string[]): readonly string[] =>
     names.filter((name) => !seen.processes.includes(name));
-  if (seen.nfsdThreads > 0 && seen.linkUp && seen.volumesMounted === seen.volumes) {
+  if (seen.nfsdThreads > 0 && seen.linkUp && !seen.requestsHeld && seen.volumesMounted === seen.volumes) {
     const lacks = missing([...standbyDaemons(v3), "nfsdcld"]);
     return { state: "serving", lacks: seen.holder ? lacks : [...lacks, "its holder"] };
   }

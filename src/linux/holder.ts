@@ -28,6 +28,11 @@ export function errorsFile(id: string): string {
   return `errors.${id}`;
 }
 
+/** Any of the three, of whatever request. */
+export function isRequestsFile(name: string): boolean {
+  return [requestFile(""), outputFile(""), errorsFile("")].some((begin) => name.startsWith(begin));
+}
+
 /** POSIX shell; the only argument is the holder's folder. `write_file`, `with_input` and `background` are the words it adds. */
 export const HOLDER_SCRIPT = `#!/bin/sh
 umask 022
