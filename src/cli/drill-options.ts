@@ -29,6 +29,7 @@ export const DRILL_OPTIONS: readonly Option[] = [
     help: "files in the tree that the client works on",
     default: String(TREE_FILES_MIN),
   },
+  { flags: "--steps <ids>", help: "crash-points: only these steps, separated by commas" },
   { flags: "--keep", help: "leave a lab that was brought up for this" },
 ];
 
@@ -44,6 +45,8 @@ export interface DrillChoice {
   /** Undefined: the lab's, `client` first. */
   readonly clients?: readonly string[];
   readonly inject?: Loss;
+  /** Of crash-points; undefined: all. */
+  readonly steps?: readonly string[];
   readonly lab: string;
   readonly treeFiles: number;
 }
@@ -52,6 +55,7 @@ export interface DrillChoice {
 export function readChoice(options: Invocation["options"]): DrillChoice {
   const clients = textOption(options, "clients")?.split(",");
   const inject = wordOption(options, "inject", LOSSES);
+  const steps = textOption(options, "steps")?.split(",");
   return {
     protocols: readProtocols(textOption(options, "protocol")),
     family: wordOption(options, "family", ["4", "6"]) === "6" ? 6 : 4,
@@ -61,6 +65,7 @@ export function readChoice(options: Invocation["options"]): DrillChoice {
     client: clients?.[0] ?? String(options["client"]),
     ...(clients === undefined ? {} : { clients }),
     ...(inject === undefined ? {} : { inject }),
+    ...(steps === undefined ? {} : { steps }),
     lab: String(options["lab"]),
     treeFiles: wholeNumber(options, "treeFiles", "tree-files", 1, 1_000_000) ?? TREE_FILES_MIN,
   };

@@ -125,6 +125,7 @@ function drillSettings(
     seed: choice.seed,
     treeFiles: choice.treeFiles,
     ...(inject === undefined ? {} : { inject }),
+    ...(choice.steps === undefined ? {} : { steps: choice.steps }),
   };
 }
 

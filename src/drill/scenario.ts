@@ -26,6 +26,8 @@ export interface DrillSettings {
   readonly mountRoot?: string;
   /** Self-test of the oracles: a loss that the drill causes itself and must find. */
   readonly inject?: Loss;
+  /** `crash-points` only: these step ids and no others. */
+  readonly steps?: readonly string[];
 }
 
 export interface DrillResult {

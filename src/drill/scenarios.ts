@@ -1,6 +1,7 @@
 /** Every scenario that `holdfast drill` knows: data, with one runner each. */
 import { Fault } from "../base/fault.ts";
 import { planWatched } from "./client-plan.ts";
+import { crashAtEveryStep } from "./crash-points.ts";
 import { judge, UNNOTICED_PAUSE_MAX_MS, type Subject } from "./judge.ts";
 import { killAgent } from "./kill-agent.ts";
 import { deadClient, locksOverMoves, locksOverPowerOff } from "./lock-drills.ts";
@@ -26,6 +27,11 @@ export const SCENARIOS: readonly Scenario[] = [
     name: "agent-kill",
     summary: "kills the serving node's agent with SIGKILL; clients must not notice, and the agent must come back",
     run: agentKill,
+  },
+  {
+    name: "crash-points",
+    summary: "kills the agent at each step of takeover, release and warm standby; the next move must leave one state",
+    run: crashAtEveryStep,
   },
   {
     name: "wire-check",
