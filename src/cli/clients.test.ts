@@ -115,8 +115,15 @@ describe("holdfast clients", () => {
   test("nobody serves it: what each node has instead", async () => {
     await assert.rejects(
       run(says("n1", { state: "warm" }), says("n2", { state: "absent" })),
-      fault("served-nowhere", /^nobody serves home, so it has no clients: n1 has it warm, n2 has it absent$/),
+      fault("served-nowhere", /^nobody serves home, and only who serves can tell: n1 has it warm, n2 has it absent$/),
     );
+  });
+
+  test("during a move nobody does either, and nothing is to be done", async () => {
+    await assert.rejects(run(says("n1", { state: "releasing" }), says("n2", { state: "warm" })), (error) => {
+      fault("served-nowhere", /^nobody serves home just now/)(error);
+      return error instanceof Fault && error.remedy === "ask again when the move is done; its clients wait meanwhile";
+    });
   });
 
   test("nobody who answers serves it: the silent one may", async () => {

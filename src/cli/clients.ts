@@ -76,12 +76,19 @@ export function chooseAnswer(fileserver: string, replies: readonly NodeReply<Cli
       cause: silent.result.error,
     });
   }
+  const onTheMove = replies.some(
+    ({ result }) => result.ok && "state" in result.value && ON_THE_MOVE.includes(result.value.state),
+  );
   throw new Fault({
     code: "served-nowhere",
-    what: `nobody serves ${fileserver}, so it has no clients: ${states.join(", ")}`,
-    remedy: `bring it into service: holdfast move ${fileserver} NODE`,
+    what: `nobody serves ${fileserver}${onTheMove ? " just now" : ""}, and only who serves can tell: ${states.join(", ")}`,
+    remedy: onTheMove
+      ? "ask again when the move is done; its clients wait meanwhile"
+      : `bring it into service: holdfast move ${fileserver} NODE`,
   });
 }
+
+const ON_THE_MOVE: readonly (FileserverStatus["state"] | "absent")[] = ["releasing", "taking-over"];
 
 function show(answer: ClientsAnswer, io: Io): void {
   const { clients } = answer;
