@@ -33,7 +33,7 @@ interface Choice {
 async function runDrill(drill: LocalDrill, name: string, choice: Choice = {}): Promise<readonly DrillDocument[]> {
   const fake = drill.fake(NOTHING);
   const world = { ...fake.world, ...choice.world?.(fake) };
-  return (await findScenario(name).run(world, { ...fake.settings, intervalMs: 5, ...choice.settings })).documents;
+  return (await findScenario(name).run(world, { ...fake.settings, intervalMs: 2, ...choice.settings })).documents;
 }
 
 describe("locks over moves", () => {

@@ -17,8 +17,8 @@ const AFTER_RETURN_LIMITS_MS: ByProtocol = { v3: 6_000, "v4.1": 1_000, "v4.2": 1
 /** Beyond the spec's grace: the client's own retry, which doubles up to 15 s (nfs4_update_delay, fs/nfs/nfs4proc.c). */
 const GRACE_SLACK_MS = 10_000;
 const GRACE_S_DEFAULT = 20;
-/** An injected loss lasts up to 3 s (lock-works.ts, watch-works.ts), and the other loops have to meet it. */
-const INJECTED_SETTLE_MS = 6_000;
+/** An injected loss lasts up to 5 s (lock-works.ts, watch-works.ts), and the other loops have to meet it. */
+const INJECTED_SETTLE_MS = 10_000;
 
 export async function locksOverMoves(world: World, settings: DrillSettings): Promise<DrillResult> {
   const { fileserver } = settings;

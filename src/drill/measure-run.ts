@@ -5,7 +5,8 @@ import { kernelLog } from "./client.ts";
 import type { PlannedLoop } from "./client-plan.ts";
 import { clockOffsetMs, timelineZeroUs } from "./clocks.ts";
 import type { Acted, ActSettings, ClientWindows, MeasuredRun, World } from "./measure.ts";
-import { countLostLocks, GRANTED_TWICE, STALE_CONTENT } from "./oracles.ts";
+import { PROBES } from "./names.ts";
+import { countLostLocks } from "./oracles.ts";
 import { INJECT_FILE } from "./probe/config.ts";
 import type { ProbeLog } from "./samples.ts";
 import type { Sessions, Times } from "./sessions.ts";
@@ -34,9 +35,10 @@ export async function waitSteady(
   const tell = (names: readonly PlannedLoop[]): string => names.map(({ name }) => `${name} ${count(name)}`).join(", ");
   const all = [...loops.values()];
   const behind = (now: Times): readonly PlannedLoop[] =>
-    all.filter(({ name, machine, steadySuccesses }) => {
+    all.filter(({ name, machine, steadySuccesses, intervalMs }) => {
       const lastUs = sessions.logs.get(name)?.successes.at(-1)?.endUs ?? 0;
-      return count(name) < steadySuccesses || (now.get(machine) ?? 0) - lastUs >= SETTLE_MS * 1000;
+      const recentUs = (SETTLE_MS + 3 * intervalMs) * 1000;
+      return count(name) < steadySuccesses || (now.get(machine) ?? 0) - lastUs >= recentUs;
     });
   const first = all.filter((loop) => loop.waitsForGo !== true);
   if (all.some(({ name, waitsForGo }) => waitsForGo === true && count(name) === 0)) {
@@ -119,8 +121,8 @@ async function waitReturn(
   const [timer = ""] = movedUs.keys();
   let endUs = movedUs;
   const living = [...loops.values()].filter(({ machine }) => movedUs.has(machine));
-  const isBack = ({ name, machine, settleSuccesses }: PlannedLoop): boolean =>
-    roundsAfter(sessions.logs.get(name), movedUs.get(machine) ?? 0) >= settleSuccesses;
+  const isBack = (loop: PlannedLoop): boolean =>
+    roundsAfter(sessions.logs.get(loop.name), loop, movedUs.get(loop.machine) ?? 0) >= loop.settleSuccesses;
   const settled = await sessions.pollUntil("probes back", RETURN_TIMEOUT_MS, (now) => {
     endUs = now;
     return (now.get(timer) ?? 0) - (movedUs.get(timer) ?? 0) >= settleMs * 1000 && living.every(isBack);
@@ -136,13 +138,11 @@ async function waitReturn(
   return { windows, notReturned: settled ? [] : living.filter((loop) => !isBack(loop)).map(({ name }) => name) };
 }
 
-/** What an oracle found is a round that came back, too. */
-function roundsAfter(log: ProbeLog | undefined, afterUs: number): number {
+/** Of loops that only oracles judge a round is over with an error, too: a holder whose locks are lost gets EIO for ever. */
+function roundsAfter(log: ProbeLog | undefined, { kind }: PlannedLoop, afterUs: number): number {
   const successes = log?.successes.filter(({ endUs }) => endUs > afterUs).length ?? 0;
-  const found = log?.errors.filter(
-    ({ endUs, code }) => endUs > afterUs && [GRANTED_TWICE, STALE_CONTENT].includes(code),
-  );
-  return successes + (found?.length ?? 0);
+  if (kind === "tree" || PROBES.some((probe) => probe === kind)) return successes;
+  return successes + (log?.errors.filter(({ endUs }) => endUs > afterUs).length ?? 0);
 }
 
 async function lostLocks({ machines }: World, sessions: Sessions): Promise<number> {

@@ -135,6 +135,7 @@ export interface Measured {
   readonly problems: readonly string[];
 }
 
+/** For each client: looking costs an emulated one a tenth of a second of its time. */
 const POLL_INTERVAL_MS = 700;
 
 /** One client that watches fileservers over one protocol. */
@@ -208,7 +209,7 @@ interface Stage {
 
 async function measureSessions(world: World, settings: ActSettings, stage: Stage): Promise<Measured> {
   const { plans, folder } = stage;
-  const { machines, clock, program, pollIntervalMs = POLL_INTERVAL_MS } = world;
+  const { machines, clock, program, pollIntervalMs = POLL_INTERVAL_MS * plans.length } = world;
   const loops = new Map(plans.flatMap((plan) => plan.loops.map((loop) => [loop.name, loop] as const)));
   const sessions = await startSessions({ clock, pollIntervalMs }, plans, ({ machine, loops: own }) => {
     world.progress(`${machine}: starting ${own.length} probes`);

@@ -64,7 +64,7 @@ function openForAll(path: string): number {
   return openSync(path, O_RDWR | O_CREAT, 0o644);
 }
 
-/** So many per round that all of two hundred are tried within seconds. */
+/** One after the other: a round of a hundred would be a burst that the emulated server feels. */
 export const STEALS_PER_ROUND = 5;
 
 /** Tries, in rotation and without waiting, to get what other clients hold. That it is refused is the success. */
@@ -102,7 +102,7 @@ function requireHeld(locks: ByteLocks, { file, locks: count }: HeldFile, descrip
 }
 
 /** How long the injected double grant lasts: other clients count on meanwhile. */
-const GRANTED_TWICE_ROUNDS = 12;
+const GRANTED_TWICE_ROUNDS = 5;
 
 /**
  * Counts up under a lock: reads past the cache, adds one, writes, and gives the lock back. A success says which value

@@ -18,7 +18,7 @@ function openTick(directory: string): number {
 }
 
 /** How long the injected old value stands: several of a watcher's rounds, however slow the machine. */
-const OLD_VALUE_ROUNDS = 15;
+const OLD_VALUE_ROUNDS = 6;
 
 /** Writes the next value and makes it safe. */
 export function tickWork(settings: LoopConfig, trigger: Trigger = NEVER): Work {
