@@ -25,6 +25,16 @@ describe("a client's info", () => {
     });
   });
 
+  test("kernel 6.1 writes the callback's address without quotes, and no revoked states", () => {
+    const info = parseClientInfo(recorded("nfs/client-info-6.1.txt"));
+    assert.ok(info.known);
+    const { address, port, status, owner, callbackAddress } = info.value;
+    assert.deepEqual(
+      [address, port, status, owner, callbackAddress],
+      ["fd77::21", 1006, "confirmed", "Linux NFSv4.2 c1", "[fd77::21]:0"],
+    );
+  });
+
   test("over IPv4, with another minor version", () => {
     const info = parseClientInfo(recorded("nfs/client-info-v4.1-ipv4.txt"));
     assert.ok(info.known);
@@ -85,6 +95,7 @@ describe("a client's states", () => {
 
   test("opens, locks and delegations are counted by their kind", () => {
     assert.deepEqual(parseClientStates(text), { opens: 2, locks: 1, delegations: 1 });
+    assert.deepEqual(parseClientStates(recorded("nfs/client-states-6.1.txt")), { opens: 1, locks: 1, delegations: 1 });
     assert.deepEqual(parseClientStates(""), { opens: 0, locks: 0, delegations: 0 });
   });
 

@@ -1,6 +1,6 @@
 /**
  * What the kernel says of one NFSv4 client: /proc/fs/nfsd/clients/N/info and …/states
- * (client_info_show, states_show and what they call, fs/nfsd/nfs4state.c; the same in 6.1 and 6.12).
+ * (client_info_show, states_show and what they call, fs/nfsd/nfs4state.c; recorded on 6.1 and 6.12).
  */
 import { known, unknown, type Observed } from "../base/observed.ts";
 
@@ -18,7 +18,7 @@ export interface ClientInfo {
   readonly minorVersion: number;
   /** What the client says it is, e.g. "Linux 6.12.107+deb13-amd64 …"; absent where it said nothing (v4.0). */
   readonly implementation?: string;
-  /** UP, UNKNOWN, DOWN or FAULT: whether delegations can be recalled; absent on kernels before 5.14. */
+  /** UP, UNKNOWN, DOWN or FAULT: whether delegations can be recalled; absent where the kernel does not say. */
   readonly callbackState?: string;
   readonly callbackAddress?: string;
 }
@@ -27,7 +27,9 @@ export interface ClientStates {
   readonly opens: number;
   /**
    * Locking states: one for each owner and file, however many ranges it holds there, and also when it holds none any
-   * more (comment in nfs4_show_lock). Locks themselves are in /proc/locks, without their client.
+   * more (comment in nfs4_show_lock). Locks themselves are in /proc/locks, without their client. Neither shows what a
+   * client locks under a write delegation, which 6.12 gives to whoever opens a file alone for writing: the client keeps
+   * such locks to itself until the delegation is recalled.
    */
   readonly locks: number;
   readonly delegations: number;
@@ -55,7 +57,7 @@ export function parseClientInfo(text: string): Observed<ClientInfo> {
   if (minorVersion === undefined) return unknown("no minor version");
   const implementation = unquote(fields.get("Implementation name"));
   const callbackState = fields.get("callback state");
-  // In quotes since 5.15 or so, bare before.
+  // In quotes on 6.12, bare on 6.1.
   const callbackAddress = unquote(fields.get("callback address")) ?? fields.get("callback address");
   return known({
     clientId,
