@@ -193,8 +193,12 @@ async function waitForConsistency(
   const bound = { what: "one consistent state", timeoutMs: CONSISTENT_TIMEOUT_MS, intervalMs: LOOK_INTERVAL_MS };
   let left: readonly string[] = [];
   await waitFor(world.clock, bound, async () => {
-    const facts = await Promise.all(nodes.map((node) => readNodeFacts(world.machines, node, fileserver)));
-    left = inconsistencies({ fileserver, serving, keyOf }, facts);
+    try {
+      const facts = await Promise.all(nodes.map((node) => readNodeFacts(world.machines, node, fileserver)));
+      left = inconsistencies({ fileserver, serving, keyOf }, facts);
+    } catch (error) {
+      left = [messageOf(error)];
+    }
     return left.length === 0 ? true : undefined;
   });
   return left;

@@ -42,7 +42,7 @@ export interface Reservation {
   readonly holder: string | undefined;
 }
 
-const LOOK_TIMEOUT_MS = 60_000;
+const LOOK_TIMEOUT_MS = 180_000;
 
 /**
  * $1 fileserver, $2 addresses (space-separated), then per volume "lv NAME VG MAPPER" or "disk NAME PATH" in one word
@@ -71,10 +71,9 @@ for pid in $(pgrep -x 'rpcbind|rpc.statd|rpc.mountd|nfsdcld|sm-notify'); do
   comm=$(cat /proc/$pid/comm 2>/dev/null)
   [ -z "$comm" ] || grep -q '/holdfast.slice/holdfast-' /proc/$pid/cgroup 2>/dev/null || echo "stray $comm"
 done
-for pid in /proc/[0-9]*; do echo "$(readlink "$pid/ns/net") \${pid#/proc/}"; done | sort -u -k1,1 |
-while read -r namespace pid; do
-  [ -n "$pid" ] || continue
-  nsenter -t "$pid" -n ip -br address 2>/dev/null | while read -r link state rest; do
+find /proc/[0-9]*/ns/net -maxdepth 0 -printf '%l %p\\n' 2>/dev/null | sort -u -k1,1 |
+while read -r namespace path; do
+  nsenter --net="$path" ip -br address 2>/dev/null | while read -r link state rest; do
     for address in $addresses; do
       case " $rest " in *" $address/"*) echo "address $address $state $namespace";; esac
     done
@@ -92,9 +91,8 @@ for volume in "$@"; do
     disks=$(readlink -f "$3"); device=$(cat "/sys/class/block/\${disks#/dev/}/dev")
   fi
   if [ -n "$device" ]; then
-    for file in $(grep -l -s " $device " /proc/[0-9]*/mountinfo); do
-      readlink "\${file%/mountinfo}/ns/mnt"
-    done | sort -u | while read -r namespace; do echo "mount $2 $namespace"; done
+    grep -l -s " $device " /proc/[0-9]*/mountinfo | sed 's/mountinfo$/ns\\/mnt/' |
+      xargs -r readlink | sort -u | while read -r namespace; do echo "mount $2 $namespace"; done
   fi
   for disk in $disks; do
     echo "disk $disk"
