@@ -1,6 +1,7 @@
 /** What the steps of one fileserver work with. */
 import type { Commands } from "../system/commands.ts";
 import type { Clock } from "../system/clock.ts";
+import { defined } from "../base/assert.ts";
 import { Fault } from "../base/fault.ts";
 import type { Observed } from "../base/observed.ts";
 import type { Inheritance } from "../failover/grace.ts";
@@ -74,6 +75,12 @@ export function factsOf(fileserver: FileserverSpec, volume: VolumeSpec, context:
   const facts = context.volumeFacts.get(volume.name);
   if (facts === undefined) throw unknownVolume(fileserver, volume.name);
   return facts;
+}
+
+/** Only for volumes that lie in a volume group: the graphs have such steps for no others. */
+export function groupOf(fileserver: FileserverSpec, volume: VolumeSpec, context: StepContext): VolumeGroup {
+  const { group } = factsOf(fileserver, volume, context);
+  return defined(group, `volume ${volume.name} of ${fileserver.name} lies in no volume group`);
 }
 
 export function unknownVolume(fileserver: FileserverSpec, volume: string): Fault {

@@ -20,6 +20,20 @@ const answered = (mac: string): ExpectedCommand => ({
   stdout: `ARPING 10.77.0.50 from 0.0.0.0 eth1\nUnicast reply from 10.77.0.50 [${mac}]  1.003ms\nSent 1 probes (1 broadcast(s))\n`,
 });
 
+const RUN_ALL = `timeout --preserve-status --signal=INT 0.3 ${toolPath("arping")} -b -s 0.0.0.0 -I eth1 -c 5 10.77.0.50`;
+
+/** As recorded in the lab; the status says nothing. */
+const heard = (...macs: readonly string[]): ExpectedCommand => ({
+  run: RUN_ALL,
+  status: 1,
+  stdout: [
+    "ARPING 10.77.0.50 from 0.0.0.0 eth1",
+    ...macs.map((mac) => `Unicast reply from 10.77.0.50 [${mac}]  45.365ms`),
+    "Sent 1 probes (1 broadcast(s))",
+    `Received ${macs.length} response(s)\n`,
+  ].join("\n"),
+});
+
 function nodeWith(...expected: readonly ExpectedCommand[]): Node {
   return {
     name: "n1",
@@ -54,16 +68,24 @@ describe("probeAddress", () => {
 
 describe("before a move", () => {
   test("the fileserver itself may answer, or nobody: that settles it", async () => {
-    assert.equal(await probeBeforeMove(nodeWith(answered(SAMPLE.mac.toUpperCase())), SAMPLE), true);
-    assert.equal(await probeBeforeMove(nodeWith({ run: RUN }), SAMPLE), true);
+    assert.equal(await probeBeforeMove(nodeWith(heard(SAMPLE.mac.toUpperCase())), SAMPLE), true);
+    assert.equal(await probeBeforeMove(nodeWith(heard()), SAMPLE), true);
   });
 
-  test("anybody else is refused, by name", async () => {
-    await assert.rejects(probeBeforeMove(nodeWith(answered("52:54:00:ab:cd:ef")), SAMPLE), (error) => {
-      assert.ok(error instanceof Fault && error.code === "address-taken" && error.kind === "refused");
-      assert.match(error.message, /52:54:00:ab:cd:ef/);
-      return true;
-    });
+  test("anybody else is refused, by name, whoever answers first", async () => {
+    const stranger = "52:54:00:AB:CD:EF";
+    for (const answers of [heard(stranger), heard(stranger, SAMPLE.mac), heard(SAMPLE.mac, stranger)]) {
+      await assert.rejects(probeBeforeMove(nodeWith(answers), SAMPLE), (error) => {
+        assert.ok(error instanceof Fault && error.code === "address-taken" && error.kind === "refused");
+        assert.match(error.message, /52:54:00:ab:cd:ef/);
+        return true;
+      });
+    }
+  });
+
+  test("a question that could not be asked is refused too", async () => {
+    const node = nodeWith({ run: RUN_ALL, status: 2, stderr: "arping: Interface eth1 is down" });
+    await assert.rejects(probeBeforeMove(node, SAMPLE), /could not be found out: arping: Interface eth1 is down/);
   });
 
   test("an ipvlan has its parent's hardware address: nothing is asked and nothing is settled", async () => {

@@ -1,6 +1,7 @@
 /** Asks the network whether somebody answers for an address, from the node's own interface: RFC 5227, section 2.1. */
 import { Fault } from "../base/fault.ts";
 import type { FileserverSpec } from "../model/spec.ts";
+import type { CommandResult } from "../system/commands.ts";
 import { toolPath } from "../system/tools.ts";
 import type { Node } from "./context.ts";
 
@@ -32,11 +33,47 @@ export async function probeAddress(
     timeoutMs: PROBE_TIMEOUT_MS,
   });
   if (result.status === 0 || result.status === 124) return undefined;
-  const mac = /\[([0-9A-Fa-f:]{17})\]/.exec(result.stdout)?.[1]?.toLowerCase();
+  const [mac] = answerers(result.stdout);
   if (mac !== undefined) return mac;
-  throw new Fault({
+  throw notFoundOut(address, result);
+}
+
+/** All who answer, each once: the fileserver may be one of them, and not the first. Rejects as `probeAddress` does. */
+async function probeForAll(node: Node, fileserver: FileserverSpec, address: string): Promise<readonly string[]> {
+  // With -D arping would end at the first answer; interrupted, it prints what it has heard, with any status.
+  const result = await node.commands.run({
+    tool: "timeout",
+    args: [
+      "--preserve-status",
+      "--signal=INT",
+      String(PROBE_WINDOW_S * node.timeScale),
+      toolPath("arping"),
+      "-b",
+      "-s",
+      "0.0.0.0",
+      "-I",
+      fileserver.interface,
+      "-c",
+      "5",
+      address,
+    ],
+    timeoutMs: PROBE_TIMEOUT_MS,
+  });
+  if (!/^Sent \d+ probes/m.test(result.stdout)) throw notFoundOut(address, result);
+  return [...new Set(answerers(result.stdout))];
+}
+
+/** "Unicast reply from 10.77.0.50 [02:B6:10:50:33:69]  13.572ms" */
+function answerers(printed: string): readonly string[] {
+  return [...printed.matchAll(/\[([0-9A-Fa-f:]{17})\]/g)].map(([, mac = ""]) => mac.toLowerCase());
+}
+
+function notFoundOut(address: string, { stdout, stderr }: CommandResult): Fault {
+  return new Fault({
+    kind: "refused",
     code: "address-probe-failed",
-    what: `whether somebody has ${address} could not be found out: ${result.stderr.trim() || result.stdout.trim()}`,
+    what: `whether somebody has ${address} could not be found out: ${stderr.trim() || stdout.trim()}`,
+    why: "two machines with one address: clients would talk to either",
   });
 }
 
@@ -63,8 +100,8 @@ export async function probeBeforeMove(node: Node, fileserver: FileserverSpec): P
   if (fileserver.link === "ipvlan") return false;
   for (const { family, address } of fileserver.addresses) {
     if (family !== 4) continue;
-    const mac = await probeAddress(node, fileserver, address);
-    if (mac !== fileserver.mac) refuseTaken(fileserver, address, mac);
+    const others = (await probeForAll(node, fileserver, address)).filter((mac) => mac !== fileserver.mac);
+    refuseTaken(fileserver, address, others[0]);
   }
   return true;
 }

@@ -1,10 +1,10 @@
 /** Looks at the disks behind a fileserver's volumes, before a run: nothing of it is on the client's clock. */
 import { realpath } from "node:fs/promises";
 import { Fault } from "../base/fault.ts";
-import { hasVolume, readVolumeGroup } from "../lvm/volume-group.ts";
+import { hasVolume, mapperName, readVolumeGroup } from "../lvm/volume-group.ts";
 import type { FileserverSpec, VolumeSpec } from "../model/spec.ts";
 import type { Node, VolumeFacts } from "./context.ts";
-import { exists } from "./inside.ts";
+import { exists, mapperDevice, mountsInside, readOptional } from "./inside.ts";
 
 export async function lookAtVolumes(node: Node, fileserver: FileserverSpec): Promise<Map<string, VolumeFacts>> {
   const facts = new Map<string, VolumeFacts>();
@@ -21,6 +21,25 @@ async function lookAtVolume(node: Node, volume: VolumeSpec): Promise<VolumeFacts
   }
   if (!(await exists(device.path))) throw deviceMissing(node, volume, device.path);
   return { disks: [await realpath(device.path)] };
+}
+
+/** A fault that names where the node itself has the volume mounted, outside every fileserver; undefined where it has not. */
+export async function usedOutside(node: Node, { name, device }: VolumeSpec): Promise<Fault | undefined> {
+  const path =
+    device.kind === "lv" ? await mapperDevice(mapperName(device.vg, device.lv)) : await realpath(device.path);
+  const numbers = await readOptional(`/sys/class/block/${path?.split("/").at(-1) ?? ""}/dev`);
+  const mounts = (await mountsInside(process.pid)).filter(
+    (mount) => `${mount.device.major}:${mount.device.minor}` === numbers?.trim(),
+  );
+  if (mounts.length === 0) return undefined;
+  const paths = mounts.map((mount) => mount.path).join(", ");
+  return new Fault({
+    kind: "refused",
+    code: "volume-in-use",
+    what: `volume ${name} is mounted at ${paths} on ${node.name}, outside of Holdfast`,
+    why: "whoever mounted it may be writing; two writers destroy the file system",
+    remedy: `unmount it there: umount ${paths}`,
+  });
 }
 
 function deviceMissing(node: Node, volume: VolumeSpec, device: string): Fault {

@@ -118,6 +118,7 @@ export async function readVolumeGroup(commands: Commands, vg: string): Promise<V
   const group = parseVolumeGroup(vg, pvs.stdout, lvs.stdout);
   if (group === undefined) {
     throw new Fault({
+      kind: "refused",
       code: "volume-group-missing",
       what: `volume group ${vg} is not visible on this node`,
       why: "its disks are not attached here, or LVM's devices file leaves them out",
@@ -126,7 +127,13 @@ export async function readVolumeGroup(commands: Commands, vg: string): Promise<V
   }
   const missing = group.disks.filter((disk) => disk === "" || disk.startsWith("["));
   if (missing.length > 0)
-    throw new Fault({ code: "volume-group-incomplete", what: `volume group ${vg} lacks disks: ${missing.join(", ")}` });
+    throw new Fault({
+      kind: "refused",
+      code: "volume-group-incomplete",
+      what: `volume group ${vg} lacks disks: ${missing.join(", ")}`,
+      why: "a volume of it may lie on the disk that is not there",
+      remedy: "attach all its disks to this node and look with: pvs --foreign",
+    });
   return group;
 }
 

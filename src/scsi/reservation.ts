@@ -79,6 +79,7 @@ export async function readState(commands: Commands, disk: string): Promise<Reser
 
 function unreadable(disk: string, cause: Fault | undefined): Fault {
   return new Fault({
+    kind: "refused",
     code: "reservation-unreadable",
     what: `the persistent reservation of ${disk} cannot be read`,
     why: "without it nobody can say whether another node writes to this LUN",

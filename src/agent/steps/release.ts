@@ -11,7 +11,7 @@ import { runChecked } from "../../system/commands.ts";
 import { servedPorts } from "../../nfs/configuration.ts";
 import { waitFor } from "../../system/clock.ts";
 import { toolPath } from "../../system/tools.ts";
-import { factsOf, scaled, unknownVolume, type StepContext } from "../context.ts";
+import { factsOf, groupOf, scaled, type StepContext } from "../context.ts";
 import { runInside, saidBy } from "../holder-client.ts";
 import {
   endProcess,
@@ -29,6 +29,7 @@ import { openServiceEye } from "../look-at-service.ts";
 import { freeLockedFiles } from "../nlm-files.ts";
 import { holderFolder, scopeFolder, volumePath } from "../places.ts";
 import type { StepRunners } from "../runner.ts";
+import { usedOutside } from "../volume-facts.ts";
 import { stateFolder } from "../state-folder.ts";
 import { forgetIdleClients } from "../v4-clients.ts";
 
@@ -69,8 +70,7 @@ export const releaseSteps: ReleaseSteps = {
   },
 
   "hand-over-volume-group": async ({ fileserver, volume, successorSystemId }, context) => {
-    const { group } = factsOf(fileserver, volume, context);
-    if (group === undefined) throw unknownVolume(fileserver, volume.name);
+    const group = groupOf(fileserver, volume, context);
     if (group.systemId === successorSystemId) return { outcome: "already" };
     await runChecked(context.node.commands, claim(group, successorSystemId));
     return { detail: `${group.name} is labelled for ${successorSystemId}` };
@@ -211,9 +211,9 @@ export const releaseSteps: ReleaseSteps = {
     const { device } = volume;
     if (device.kind !== "lv" || (await mapperDevice(mapperName(device.vg, device.lv))) === undefined)
       return { outcome: "already" };
-    const { group } = factsOf(fileserver, volume, context);
-    if (group === undefined) throw unknownVolume(fileserver, volume.name);
-    await deactivateVolume(context.node.commands, group, device.lv);
+    await deactivateVolume(context.node.commands, groupOf(fileserver, volume, context), device.lv).catch(
+      async (error: unknown) => Promise.reject((await usedOutside(context.node, volume)) ?? error),
+    );
   },
 
   "release-luns": async ({ fileserver, volume }, context) => {

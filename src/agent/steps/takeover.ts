@@ -322,14 +322,19 @@ function mountFault(volume: VolumeSpec, device: string, result: HolderResult): F
       code: "filesystem-needs-repair",
       what: `the file system on ${device} (volume ${volume.name}) cannot be mounted as ${volume.filesystem}`,
       why: "it is damaged, or it is another file system; Holdfast repairs nothing by itself",
-      remedy:
-        volume.filesystem === "xfs"
-          ? `look first, change nothing: xfs_repair -n ${device}`
-          : `look first, change nothing: e2fsck -n ${device}`,
+      remedy: repairRemedy(volume),
       cause,
     });
   }
   return new Fault({ code: "mount-failed", what: `volume ${volume.name} (${device}) could not be mounted`, cause });
+}
+
+/** The takeover that met it is undone: the volume is not active any more when this is read. */
+function repairRemedy({ device, filesystem }: VolumeSpec): string {
+  const look = filesystem === "xfs" ? "xfs_repair -n" : "e2fsck -n";
+  if (device.kind === "disk") return `look first, change nothing: ${look} ${device.path}`;
+  const name = `${device.vg}/${device.lv}`;
+  return `look first, change nothing, on the node that owns the group (vgs -o +systemid --foreign): lvchange -ay ${name}; ${look} /dev/${name}; lvchange -an ${name}`;
 }
 
 /**
