@@ -10,6 +10,7 @@ import type { FileserverSpec } from "../model/spec.ts";
 import { monitorFile } from "../nfs/monitor-record.ts";
 import { isAbsent, readOptional } from "./inside.ts";
 import { insidePath, statePath } from "./places.ts";
+import { keepSpareRoom, makeRoom } from "./spare-room.ts";
 
 export interface StateFolder {
   readonly fileserver: FileserverSpec;
@@ -76,6 +77,7 @@ export async function prepareStateFolder(
   const complete = lists.includes("sm") && lists.includes("sm.bak");
   const statd = complete ? undefined : await ownerOfLists();
   try {
+    await makeRoom(folder);
     if (statd !== undefined) {
       await mkdir(folder.path, { recursive: true });
       // statd runs as its own user and must be able to pass through; nothing in it can be listed by others.
@@ -87,6 +89,7 @@ export async function prepareStateFolder(
       writeFile(`${folder.path}/served-by.json`, JSON.stringify({ node, sinceMs: nowMs }), { mode: 0o600 }),
       retireLists(folder, expected),
     ]);
+    await keepSpareRoom(folder);
   } catch (error) {
     throw stateFault(folder, error);
   }
@@ -94,6 +97,7 @@ export async function prepareStateFolder(
 
 /** nfsdcld makes its database itself, but not the folder. */
 export async function makeDatabaseFolder(folder: StateFolder): Promise<void> {
+  await makeRoom(folder);
   await mkdir(`${folder.path}/nfsdcld`, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
     throw stateFault(folder, error);
   });

@@ -1,6 +1,6 @@
 /** The deeds of a release; what they do and why in which order stands in failover/release.ts. */
 import { rm } from "node:fs/promises";
-import { Fault } from "../../base/fault.ts";
+import { Fault, messageOf } from "../../base/fault.ts";
 import { nextLedger } from "../../failover/ledger.ts";
 import { HOLD_GROUP } from "../../linux/hold-filter.ts";
 import { parseReceiveQueues, parseSendQueues } from "../../linux/proc-net-tcp.ts";
@@ -29,6 +29,7 @@ import { openServiceEye } from "../look-at-service.ts";
 import { freeLockedFiles } from "../nlm-files.ts";
 import { holderFolder, scopeFolder, volumePath } from "../places.ts";
 import type { StepRunners } from "../runner.ts";
+import { makeRoom } from "../spare-room.ts";
 import { usedOutside } from "../volume-facts.ts";
 import { stateFolder } from "../state-folder.ts";
 import { forgetIdleClients } from "../v4-clients.ts";
@@ -135,7 +136,14 @@ export const releaseSteps: ReleaseSteps = {
   "close-ledger": async ({ fileserver }, context) => {
     const { lastEntry } = context.found;
     if (lastEntry === undefined) return { outcome: "already" };
-    await writeLastEntry(stateFolder(context.insidePid(), fileserver), lastEntry);
+    const folder = stateFolder(context.insidePid(), fileserver);
+    try {
+      await makeRoom(folder);
+      await writeLastEntry(folder, lastEntry);
+    } catch (error) {
+      // The entry before it stands, as after a crash: the next takeover waits for everybody in it. To stay would be worse.
+      return { detail: `not written: ${messageOf(error)}` };
+    }
     return undefined;
   },
 
