@@ -14,7 +14,7 @@ import { parseMonitorFile } from "../nfs/monitor-record.ts";
 import { connectionsOf } from "../nfs/tickle.ts";
 import { isAbsent, mountsInside } from "./inside.ts";
 import { volumePath } from "./places.ts";
-import { stateFolder, type StateFolder } from "./state-folder.ts";
+import { listPath, stateFolder, type NsmList, type StateFolder } from "./state-folder.ts";
 import { v4ClientsFolder } from "./v4-clients.ts";
 
 /** Also says what it could not understand. */
@@ -36,13 +36,13 @@ const V4_STATUS_EVERY_LOOKS = 12;
 export async function openServiceEye(fileserver: FileserverSpec, insidePid: number): Promise<ServiceEye> {
   const folder = stateFolder(insidePid, fileserver);
   const v3 = fileserver.protocols.includes("v3");
-  const lists = { sm: openList(folder, "sm"), retired: openList(folder, "sm.bak") };
+  const lists = { monitored: openList(folder, "monitored"), retired: openList(folder, "retired") };
   const v4 = openV4Eye(insidePid);
   const locks = openLockEye(await volumesByDevice(fileserver, insidePid));
   return {
     async look() {
       const problems: string[] = [];
-      const monitored = v3 ? await lists.sm(problems) : [];
+      const monitored = v3 ? await lists.monitored(problems) : [];
       const unnotified = v3 ? await lists.retired(problems) : [];
       return {
         connections: servedConnections(fileserver, insidePid),
@@ -62,20 +62,12 @@ export function servedConnections(fileserver: FileserverSpec, insidePid: number)
   return connectionsOf(texts.flatMap(parseProcNetTcp), servedPorts(fileserver));
 }
 
-/** One of statd's lists: `sm` is kept by statd, `sm.bak` holds whom sm-notify has still to reach. */
-export function readList(
-  folder: StateFolder,
-  list: "sm" | "sm.bak",
-  problems: string[],
-): Promise<readonly MonitoredClient[]> {
+export function readList(folder: StateFolder, list: NsmList, problems: string[]): Promise<readonly MonitoredClient[]> {
   return openList(folder, list)(problems);
 }
 
-function openList(
-  folder: StateFolder,
-  list: "sm" | "sm.bak",
-): (problems: string[]) => Promise<readonly MonitoredClient[]> {
-  const path = `${folder.path}/nsm/${list}`;
+function openList(folder: StateFolder, list: NsmList): (problems: string[]) => Promise<readonly MonitoredClient[]> {
+  const path = listPath(folder, list);
   // A client's record never changes: it is written when it is monitored, and removed.
   const known = new Map<string, MonitoredClient>();
   return async (problems) => {

@@ -70,7 +70,7 @@ export async function inheritFromRunning(
   const ledger = await readLedger(folder);
   const v3 = fileserver.protocols.includes("v3");
   const ended = v3 ? await runInside(holder, [[toolPath("cat"), LOCKD_END_GRACE]], scaled(node, END_BOUND_MS)) : "Y";
-  const retired = v3 ? await readList(folder, "sm.bak", []) : [];
+  const retired = v3 ? await readList(folder, "retired", []) : [];
   const monitored = ledger.known ? known([...(ledger.value?.v3Clients ?? []), ...retired]) : unknown(ledger.why);
   return {
     inherited: { ledger, monitored }, // A NUL follows the line (nlm_end_grace_read, fs/lockd/procfs.c).

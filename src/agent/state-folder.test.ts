@@ -40,7 +40,7 @@ describe("the state folder", () => {
     for (const turn of [1, 2]) {
       await prepare();
       await makeDatabaseFolder(folder);
-      assert.deepEqual(readdirSync(folder.path).sort(), ["nfsdcld", "nsm", "served-by.json", "spare"], `turn ${turn}`);
+      assert.deepEqual(readdirSync(folder.path).sort(), ["nfsdcld", "notify", "nsm", "served-by.json", "spare"], `turn ${turn}`);
       assert.deepEqual(readdirSync(at("nsm")).sort(), ["sm", "sm.bak"]);
     }
     assert.deepEqual(JSON.parse(readFileSync(at("served-by.json"), "utf8")), { node: "n1", sinceMs: 1000 });
@@ -52,11 +52,11 @@ describe("the state folder", () => {
   test("clients that were monitored are retired, to be notified; nobody is lost who waits there already", async () => {
     await prepare();
     writeFileSync(at("nsm/sm/10.77.0.21"), "one");
-    writeFileSync(at("nsm/sm.bak/10.77.0.22"), "two");
+    writeFileSync(at("notify/sm.bak/10.77.0.22"), "two");
     await prepare();
     assert.deepEqual(readdirSync(at("nsm/sm")), []);
-    assert.deepEqual(readdirSync(at("nsm/sm.bak")).sort(), ["10.77.0.21", "10.77.0.22"]);
-    assert.equal(readFileSync(at("nsm/sm.bak/10.77.0.21"), "utf8"), "one");
+    assert.deepEqual(readdirSync(at("notify/sm.bak")).sort(), ["10.77.0.21", "10.77.0.22"]);
+    assert.equal(readFileSync(at("notify/sm.bak/10.77.0.21"), "utf8"), "one");
   });
 
   test("whom the stopping server took from the list is notified all the same; nobody is there twice", async () => {
@@ -66,14 +66,14 @@ describe("the state folder", () => {
       { name: "c1", addresses: ["10.77.0.21"] },
       { name: "c2", addresses: ["10.77.0.22", "fd77::22"] },
     ]);
-    assert.deepEqual(readdirSync(at("nsm/sm.bak")).sort(), ["c1", "c2"]);
-    assert.equal(readFileSync(at("nsm/sm.bak/c1"), "utf8"), "one");
-    const written = parseMonitorFile("c2", readFileSync(at("nsm/sm.bak/c2"), "utf8"));
+    assert.deepEqual(readdirSync(at("notify/sm.bak")).sort(), ["c1", "c2"]);
+    assert.equal(readFileSync(at("notify/sm.bak/c1"), "utf8"), "one");
+    const written = parseMonitorFile("c2", readFileSync(at("notify/sm.bak/c2"), "utf8"));
     assert.deepEqual(written, [
       known({ name: "c2", address: "10.77.0.22" }),
       known({ name: "c2", address: "fd77::22" }),
     ]);
-    assert.equal(statSync(at("nsm/sm.bak/c2")).mode & 0o777, 0o600);
+    assert.equal(statSync(at("notify/sm.bak/c2")).mode & 0o777, 0o600);
   });
 
   test("a full volume is told from one that cannot be written, and both from a node without statd", async () => {

@@ -28,11 +28,18 @@ export function stateFolder(pid: number, fileserver: FileserverSpec): StateFolde
 }
 
 /**
- * Inside the fileserver, where statd and sm-notify are told to look (-P). The folder above is a link: statd runs before
+ * Inside the fileserver, where statd is told to look (-P). The folder above is a link: statd runs before
  * the volume is there, over an empty list; it opens its files by name each time (nsm_make_pathname, nfs-utils
  * support/nsm/file.c), so that turning the link gives it the volume's.
  */
 export const NSM_PATH = "/run/holdfast/state/nsm";
+/**
+ * Where sm-notify is told to look: a folder of its own. It begins by retiring whatever it finds in `sm`
+ * (nsm_retire_monitored_hosts, support/nsm/file.c), and a client that asked for a lock between the opening and that
+ * moment would be notified, struck off, and never be entered again: lockd has it monitored once and asks no second time.
+ * The next move would lose its locks silently (seen in the lab).
+ */
+export const NOTIFY_PATH = "/run/holdfast/state/notify";
 const STATE_LINK = "/run/holdfast/state";
 const COLD_STATE = "/run/holdfast/cold";
 
@@ -50,8 +57,17 @@ export async function turnToVolume(pid: number, fileserver: FileserverSpec): Pro
   await rename(`${link}.new`, link);
 }
 
+const NSM_FOLDERS = ["nsm", "nsm/sm", "nsm/sm.bak", "notify", "notify/sm", "notify/sm.bak"] as const;
+
+/** `monitored`: statd's own list. `retired`: whom sm-notify has still to reach. */
+export type NsmList = "monitored" | "retired";
+
+export function listPath(folder: StateFolder, list: NsmList): string {
+  return `${folder.path}/${list === "monitored" ? "nsm/sm" : "notify/sm.bak"}`;
+}
+
 async function makeNsmFolders(parent: string, statd: Owner): Promise<void> {
-  for (const name of ["nsm", "nsm/sm", "nsm/sm.bak"]) {
+  for (const name of NSM_FOLDERS) {
     const path = `${parent}/${name}`;
     await mkdir(path, { recursive: true, mode: 0o700 });
     await chown(path, statd.uid, statd.gid);
@@ -73,8 +89,10 @@ export async function prepareStateFolder(
   expected: readonly MonitoredClient[],
   ownerOfLists: () => Promise<Owner> = statdOwner,
 ): Promise<void> {
-  const lists = await readdir(`${folder.path}/nsm`).catch(ignoreAbsent);
-  const complete = lists.includes("sm") && lists.includes("sm.bak");
+  const [nsm, notify] = await Promise.all(
+    ["nsm", "notify"].map((name) => readdir(`${folder.path}/${name}`).catch(ignoreAbsent)),
+  );
+  const complete = nsm?.includes("sm") === true && notify?.includes("sm.bak") === true;
   const statd = complete ? undefined : await ownerOfLists();
   try {
     await makeRoom(folder);
@@ -108,7 +126,7 @@ export async function makeDatabaseFolder(folder: StateFolder): Promise<void> {
  *   our back (docs/kernel-nfs.md, section 6, trap 2), and nobody would be notified.
  */
 async function retireLists(folder: StateFolder, expected: readonly MonitoredClient[]): Promise<void> {
-  const [from, to] = [`${folder.path}/nsm/sm`, `${folder.path}/nsm/sm.bak`];
+  const [from, to] = [listPath(folder, "monitored"), listPath(folder, "retired")];
   for (const name of await readdir(from)) await rename(`${from}/${name}`, `${to}/${name}`);
   const retired = await readdir(to);
   for (const client of expected.filter(({ name }) => !retired.includes(name))) {
@@ -125,7 +143,7 @@ function ignoreAbsent(error: unknown): readonly string[] {
 
 /** Drops the retired list: nobody in it holds a lock any more. */
 export async function forgetRetired(folder: StateFolder): Promise<void> {
-  const retired = `${folder.path}/nsm/sm.bak`;
+  const retired = listPath(folder, "retired");
   for (const name of await readdir(retired)) await rm(`${retired}/${name}`, { force: true });
 }
 

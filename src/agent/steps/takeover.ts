@@ -28,7 +28,7 @@ import {
   forgetRetired,
   makeDatabaseFolder,
   nfsdcldPath,
-  NSM_PATH,
+  NOTIFY_PATH,
   prepareStateFolder,
   stateFolder,
   turnToVolume,
@@ -237,7 +237,7 @@ export const takeoverSteps: TakeoverSteps = {
     }
     await runInside(
       context.holder(),
-      [[toolPath("sm-notify"), "-f", "-P", NSM_PATH, "-v", notifierName(fileserver)]],
+      [[toolPath("sm-notify"), "-f", "-P", NOTIFY_PATH, "-v", notifierName(fileserver)]],
       boundMs,
     );
     const monitored = context.found.inherited?.monitored;
@@ -256,7 +256,7 @@ async function retiredClients(
   if (!fileserver.protocols.includes("v3")) return known([]);
   try {
     const problems: string[] = [];
-    const clients = await readList(folder, "sm.bak", problems);
+    const clients = await readList(folder, "retired", problems);
     return problems.length === 0 ? known(clients) : unknown(problems.join("; "));
   } catch (error) {
     return unknown(messageOf(error));
