@@ -103,6 +103,13 @@ function makeNode(spec: Spec, name: string, parts: Pick<Node, "commands" | "time
 
 /** Loaded before they are needed: the first mount of an XFS would load a megabyte of module while clients wait. */
 const MODULES = ["nfsd", "lockd", "macvlan", "ipvlan", "xfs", "ext4", "dm_mod"];
+/**
+ * No delegations: they can cost every NFSv4 lock at a takeover. nfsd gives one to the first client that reclaims a file,
+ * also where another still has to reclaim its own open of it (nfs4_open_delegation, fs/nfsd/nfs4state.c). The second
+ * waits until the first gives the delegation back; the first may not before the grace ends, because for that it has to
+ * open without reclaim; and then the second is refused. Seen in the lab on 6.12, with two clients and one file.
+ */
+const LEASES_ENABLE = "/proc/sys/fs/leases-enable";
 /** nlm_grace_period_max, fs/lockd/svc.c. */
 const NLM_GRACE_MAX_S = 240;
 const MODPROBE_TIMEOUT_MS = 10_000;
@@ -112,6 +119,7 @@ const MODPROBE_TIMEOUT_MS = 10_000;
  * that all fileservers agree on the port. lockd's grace is rounded up to a multiple of `nlm_timeout`.
  */
 async function prepareKernel(commands: Commands, spec: Spec): Promise<void> {
+  await writeFile(LEASES_ENABLE, "0");
   await runChecked(commands, {
     tool: "modprobe",
     args: ["-a", ...MODULES],

@@ -40,7 +40,11 @@ describe("the state folder", () => {
     for (const turn of [1, 2]) {
       await prepare();
       await makeDatabaseFolder(folder);
-      assert.deepEqual(readdirSync(folder.path).sort(), ["nfsdcld", "notify", "nsm", "served-by.json", "spare"], `turn ${turn}`);
+      assert.deepEqual(
+        readdirSync(folder.path).sort(),
+        ["nfsdcld", "notify", "nsm", "served-by.json", "spare"],
+        `turn ${turn}`,
+      );
       assert.deepEqual(readdirSync(at("nsm")).sort(), ["sm", "sm.bak"]);
     }
     assert.deepEqual(JSON.parse(readFileSync(at("served-by.json"), "utf8")), { node: "n1", sinceMs: 1000 });

@@ -30,9 +30,11 @@ export async function forwardSocket(request: ForwardRequest): Promise<Forward> {
   const socket = join(folder, "agent.sock");
   const log = join(folder, "ssh.log");
   const pid = await startDaemon({ program: toolPath("ssh"), args: forwardArgs(request, socket), logFile: log });
-  const process = (await listProcesses()).find((one) => one.pid === pid);
+  const ssh = (await listProcesses()).find((one) => one.pid === pid);
+  const release = endWithUs(pid);
   const close = async (): Promise<void> => {
-    if (process !== undefined) await signalProcess(process, "SIGTERM");
+    release();
+    if (ssh !== undefined) await signalProcess(ssh, "SIGTERM");
     await rm(folder, { recursive: true, force: true });
   };
   const ready = await waitFor(
@@ -40,7 +42,7 @@ export async function forwardSocket(request: ForwardRequest): Promise<Forward> {
     { what: "ssh", timeoutMs: request.timeoutMs, intervalMs: LOOK_INTERVAL_MS },
     async () => {
       if (await canConnect(socket)) return "open" as const;
-      return process === undefined || !(await isRunning(process)) ? ("ended" as const) : undefined;
+      return ssh === undefined || !(await isRunning(ssh)) ? ("ended" as const) : undefined;
     },
   );
   if (ready === "open") return { socket, close };
@@ -51,6 +53,27 @@ export async function forwardSocket(request: ForwardRequest): Promise<Forward> {
     what: `${request.host} cannot be reached by ssh${said === "" ? "" : `: ${said}`}`,
     remedy: `try: ssh ${request.configPath === undefined ? "" : `-F ${request.configPath} `}${request.host} true`,
   });
+}
+
+const DEADLY = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** ssh does not notice that we were ended: a signal that ends us ends it first. Call what comes back when it is closed. */
+function endWithUs(pid: number): () => void {
+  const end = (signal: NodeJS.Signals): void => {
+    try {
+      process.kill(pid, "SIGTERM");
+    } catch {
+      // It has ended already.
+    }
+    release();
+    // The last of several that listen lets the signal do what it does by itself.
+    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+  };
+  const release = (): void => {
+    for (const signal of DEADLY) process.off(signal, end);
+  };
+  for (const signal of DEADLY) process.on(signal, end);
+  return release;
 }
 
 function forwardArgs(request: ForwardRequest, socket: string): readonly string[] {
