@@ -45,7 +45,7 @@ export function heldAt(log: ProbeLog | undefined, atUs: number): number {
 
 /** Locks of one loop that its own client's kernel has given up: NFS_LOCK_LOST makes every write fail (fs/nfs/nfs4state.c). */
 export function lostByHolder(loop: Pick<PlannedLoop, "kind">, log: ProbeLog | undefined, span: Window): number {
-  if (loop.kind !== "held") return 0;
+  if (loop.kind !== "held" && loop.kind !== "lock") return 0;
   const failed = log?.errors.find(({ code, endUs }) => code === "EIO" && endUs > span.startUs && endUs <= span.endUs);
   return failed === undefined ? 0 : heldAt(log, failed.endUs);
 }

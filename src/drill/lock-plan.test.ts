@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LOCKS, planLocks, shareOf, type LockPlanSettings } from "./lock-plan.ts";
+import { inFlight } from "./measure-run.ts";
 import { LOSSES, PROBES, PROTOCOLS, type Loss } from "./names.ts";
 import { besidePlan } from "./neighbour-plan.ts";
 
@@ -86,6 +87,11 @@ test("names are unique over all clients, and no two loops that write have one fo
     .filter(({ kind }) => kind === "count")
     .map(({ directory }) => directory.replace(/home-v[^/]+/, "home"));
   assert.deepEqual([counters.length, new Set(counters).size], [6, 1]);
+});
+
+test("so many LOCKs may one mount be waiting for: each loop that takes and gives back has one", () => {
+  const loops = new Map(planLocks(settings()).flatMap((plan) => plan.loops.map((loop) => [loop.name, loop] as const)));
+  assert.deepEqual([inFlight(loops, "c1"), inFlight(loops, "c2"), inFlight(loops, "c3")], [3, 2, 0]);
 });
 
 test("of a client that will die nobody tries the locks, and it takes part in no count", () => {

@@ -76,7 +76,7 @@ export async function measureRun(world: World, settings: ActSettings, start: Run
   const { mover, clock, progress } = world;
   const { target } = settings;
   await settings.beforeRun?.(sessions);
-  const lostBefore = await lostLocks(world, sessions);
+  const lostBefore = await lostLocks(world, start);
   await clock.sleep(Math.round(settings.random() * (settings.jitterMs ?? JITTER_MS)));
   const from = await mover.serving(target.name);
   const startUs = await sessions.poll();
@@ -106,7 +106,7 @@ export async function measureRun(world: World, settings: ActSettings, start: Run
     timelineZeroUs: await zeroOnClient(world, sessions, acted.clockNode ?? from, acted.timeline),
     actError,
     notReturned,
-    locksLost: Math.max(0, (await lostLocks(world, sessions)) - lostBefore),
+    locksLost: Math.max(0, (await lostLocks(world, start)) - lostBefore),
     graceReasons: (await grace?.()) ?? [],
   };
 }
@@ -145,11 +145,21 @@ function roundsAfter(log: ProbeLog | undefined, { kind }: PlannedLoop, afterUs: 
   return successes + (log?.errors.filter(({ endUs }) => endUs > afterUs).length ?? 0);
 }
 
-async function lostLocks({ machines }: World, sessions: Sessions): Promise<number> {
+async function lostLocks({ machines }: World, { sessions, loops }: RunStart): Promise<number> {
   const counts = await Promise.all(
-    sessions.alive().map(async (client) => countLostLocks(await kernelLog(machines, client))),
+    sessions.alive().map(async (client) => countLostLocks(await kernelLog(machines, client), inFlight(loops, client))),
   );
   return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** LOCKs that one mount of a client may be waiting for at a time: one of each loop that takes locks and gives them back. */
+export function inFlight(loops: Loops, client: string): number {
+  const byMount = new Map<string, number>();
+  for (const { machine, kind, fileserver, protocol } of loops.values()) {
+    if (machine !== client || protocol === "v3" || !["lock", "steal", "count"].includes(kind)) continue;
+    byMount.set(`${fileserver} ${protocol}`, (byMount.get(`${fileserver} ${protocol}`) ?? 0) + 1);
+  }
+  return Math.max(0, ...byMount.values());
 }
 
 /** Asks until told to stop; resolves then with each reason once, in the words that came last ("notified 3 s ago"). */

@@ -138,3 +138,13 @@ test("the kernel's words for lost locks are counted", () => {
   assert.equal(countLostLocks(kernelLog), 5);
   assert.equal(countLostLocks(""), 0);
 });
+
+test("of what the kernel calls lost, as many as were being asked for are not known to have been held", () => {
+  const line = "[ 10.0] NFS: home.lab.example: lost 3 locks";
+  assert.deepEqual(
+    [0, 1, 3, 4].map((inFlight) => countLostLocks(line, inFlight)),
+    [3, 2, 0, 0],
+  );
+  assert.equal(countLostLocks(`${line}\n${line}`, 2), 2, "each line is a pass of its own");
+  assert.equal(countLostLocks("lockd: failed to reclaim lock for pid 812 (errno -13, status 4)", 5), 1);
+});

@@ -136,6 +136,9 @@ export function lockWork(settings: WorkSettings): Work {
     },
     close: () => {
       closeSync(probed);
+      // EIO here tells that the kernel gave the held locks up (NFS_LOCK_LOST, fs/nfs/nfs4state.c).
+      if (settings.heldLocks > 0) writeSync(held, "held");
+      if (settings.heldLocks > 0) fsyncSync(held);
       closeSync(held);
     },
   };
