@@ -8,6 +8,7 @@ import type { World } from "../drill/measure.ts";
 import { logicalVolumeDevices, type FileserverTarget } from "../drill/placement.ts";
 import type { MachineFaults, Machines, Progress, Recorder } from "../drill/ports.ts";
 import { writeProbeProgram } from "../drill/program.ts";
+import { withLabLock } from "../lab/lock.ts";
 import { findLabProcesses } from "../lab/machines.ts";
 import { openLab, type Lab } from "../lab/open.ts";
 import { labPaths, type LabPaths } from "../lab/paths.ts";
@@ -41,14 +42,45 @@ export interface DrillLabSettings {
   readonly clients?: number;
 }
 
-/** Runs `body` on a lab that serves; one that had to be brought up is taken down afterwards. */
-export async function withDrillLab<T>(
+/** Runs `body` on a lab that serves; one that had to be brought up is taken down afterwards. One drill at a time. */
+export function withDrillLab<T>(
   findCommand: FindCommand,
   settings: DrillLabSettings,
   progress: Progress,
   body: (lab: DrillLab) => Promise<T>,
 ): Promise<T> {
   const paths = labPaths(checkLabName(settings.name));
+  return aloneInLab(paths, () => withServingLab(findCommand, settings, paths, progress, body));
+}
+
+/** Two drills would take each other's mounts away and judge each other's faults. */
+export async function aloneInLab<T>(paths: Pick<LabPaths, "sockets">, deed: () => Promise<T>): Promise<T> {
+  let mine = false;
+  try {
+    return await withLabLock({ sockets: `${paths.sockets}/drill` }, () => {
+      mine = true;
+      return deed();
+    });
+  } catch (error) {
+    if (mine || !(error instanceof Fault) || error.code !== "lab-busy") throw error;
+    throw new Fault({
+      kind: "refused",
+      code: "drill-runs",
+      what: "another drill runs in this lab",
+      why: "they would take each other's mounts away and judge each other's faults",
+      remedy: "wait until it is over, or give this one a lab of its own: --lab NAME",
+      cause: error,
+    });
+  }
+}
+
+async function withServingLab<T>(
+  findCommand: FindCommand,
+  settings: DrillLabSettings,
+  paths: LabPaths,
+  progress: Progress,
+  body: (lab: DrillLab) => Promise<T>,
+): Promise<T> {
   const existed = existsSync(paths.stateFile);
   const found = await isServing(paths);
   const program = await mkdtemp(join(tmpdir(), "holdfast-probe-"));

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Io } from "./command.ts";
+import { aloneInLab } from "./drill-lab.ts";
 import { targetNamed } from "./drill-mover.ts";
 import { readChoice } from "./drill-options.ts";
 import { drillCommand } from "./drill.ts";
@@ -80,4 +81,13 @@ test("an unknown fileserver is told together with the known ones", () => {
   const home = { name: "home", host: "home.lab.example", exportPath: "/export/data", devices: [] };
   assert.equal(targetNamed([home], "home"), home);
   assert.throws(() => targetNamed([home], "hom"), { code: "unknown-fileserver", remedy: "use one of: home" });
+});
+
+test("a second drill in one lab is refused, and what the first one throws is its own", async () => {
+  const paths = { sockets: `/tmp/hf-test-${process.pid}` };
+  const refused = { kind: "refused", code: "drill-runs" };
+  const never = (): Promise<void> => Promise.reject(new Error("ran"));
+  await aloneInLab(paths, () => assert.rejects(aloneInLab(paths, never), refused));
+  await aloneInLab(paths, () => aloneInLab({ sockets: `${paths.sockets}-other` }, () => Promise.resolve()));
+  await assert.rejects(aloneInLab(paths, never), /^Error: ran$/);
 });
