@@ -15,7 +15,8 @@ export async function startFileserverHolder(clock: Clock, fileserver: string, bo
   const inside = (await scopeProcesses(fileserver))[0];
   const enter =
     inside === undefined
-      ? [toolPath("unshare"), "--net", "--mount", "--uts", "--propagation", "private"]
+      ? // Nothing mounted inside is seen outside; but what the node unmounts goes here too, or its device stays busy for ever.
+        [toolPath("unshare"), "--net", "--mount", "--uts", "--propagation", "slave"]
       : [toolPath("nsenter"), "--target", String(inside.pid), "--net", "--mount", "--uts"];
   return startHolder(clock, fileserver, enter, boundMs);
 }

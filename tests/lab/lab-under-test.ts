@@ -1,8 +1,14 @@
 /** One lab for all lab tests: the command line as a child process, with a bound on everything. */
+import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { findLabProcesses } from "../../src/lab/machines.ts";
+import { labPaths } from "../../src/lab/paths.ts";
 
-export const LAB = "under-test";
+/** A lab that is there already may be named: it is used as it is, and left. */
+const NAMED = process.env["HOLDFAST_TEST_LAB"];
+export const LAB = NAMED ?? "under-test";
 const ROOT = join(import.meta.dirname, "../..");
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -32,6 +38,39 @@ export function inMachine(machine: string, script: string, timeoutMs = 60_000): 
 export function specFile(): string {
   const home = process.env["HOLDFAST_LAB_HOME"] ?? join(ROOT, ".holdfast-lab");
   return join(home, LAB, "holdfast.yaml");
+}
+
+const UP_TIMEOUT_MS = 600_000;
+const COMMAND_TIMEOUT_MS = 120_000;
+
+/**
+ * Every file of lab tests says `before(bringLabUp); after(takeLabDown);` outside its suites: the runner runs these once
+ * for all files, first and last, so that they share one lab; what is done already takes no time.
+ */
+export async function bringLabUp(): Promise<void> {
+  if (NAMED !== undefined) return;
+  const up = await holdfast(["lab", "up", "--name", LAB, "--cluster", "holdfast"], UP_TIMEOUT_MS);
+  assert.equal(up.status, 0, said(up));
+}
+
+export async function takeLabDown(): Promise<void> {
+  if (NAMED !== undefined) return;
+  const down = await holdfast(["lab", "down", "--name", LAB, "--wipe"], COMMAND_TIMEOUT_MS);
+  assert.equal(down.status, 0, said(down));
+  const paths = labPaths(LAB);
+  const { machines, switches, connections } = await findLabProcesses(paths);
+  assert.deepEqual([[...machines.keys()], switches, connections], [[], [], []], "no process of the lab is left");
+  for (const path of [paths.folder, paths.sockets]) assert.ok(!existsSync(path), `${path} is left`);
+}
+
+interface Status {
+  readonly fileservers: readonly { readonly name: string; readonly servedBy: string | null }[];
+}
+
+/** The node; null where nobody does. */
+export async function servedBy(fileserver: string): Promise<string | null | undefined> {
+  const ran = await holdfast(["status", "--json", "-f", specFile()], COMMAND_TIMEOUT_MS);
+  return (JSON.parse(ran.stdout) as Status).fileservers.find(({ name }) => name === fileserver)?.servedBy;
 }
 
 /** The last lines of what a command said, for a failed assertion. */

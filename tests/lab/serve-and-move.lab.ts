@@ -1,36 +1,26 @@
 /** The first thing anyone does: machines, a fileserver, a client at work, a move. Verdicts and counts only, no times. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import type { CrashDocument } from "../../src/drill/crash-points.ts";
 import type { DrillDocument } from "../../src/drill/document.ts";
-import { holdfast, inMachine, LAB, said, specFile } from "./lab-under-test.ts";
+import { bringLabUp, holdfast, inMachine, LAB, said, servedBy, specFile, takeLabDown } from "./lab-under-test.ts";
 
-const UP_TIMEOUT_MS = 600_000;
-const DRILL_TIMEOUT_MS = 420_000;
-const COMMAND_TIMEOUT_MS = 120_000;
-
-interface Status {
-  readonly fileservers: readonly { readonly name: string; readonly servedBy: string | null }[];
-}
-
-async function servedBy(fileserver: string): Promise<string | null | undefined> {
-  const ran = await holdfast(["status", "--json", "-f", specFile()], COMMAND_TIMEOUT_MS);
-  return (JSON.parse(ran.stdout) as Status).fileservers.find(({ name }) => name === fileserver)?.servedBy;
-}
+const DRILL_TIMEOUT_MS = 600_000;
+const COMMAND_TIMEOUT_MS = 240_000;
 
 function move(words: readonly string[]): ReturnType<typeof holdfast> {
   return holdfast(["move", ...words, "--json", "-f", specFile()], COMMAND_TIMEOUT_MS);
 }
 
-describe("a lab with two fileservers", () => {
-  before(async () => {
-    const up = await holdfast(["lab", "up", "--name", LAB, "--cluster", "holdfast"], UP_TIMEOUT_MS);
-    assert.equal(up.status, 0, said(up));
-  });
-  after(async () => {
-    const down = await holdfast(["lab", "down", "--name", LAB, "--wipe"], COMMAND_TIMEOUT_MS);
-    assert.equal(down.status, 0, said(down));
-  });
+function assertNothingLost(oracle: DrillDocument["oracle"]): void {
+  assert.ok(oracle.acknowledgedWrites > 0);
+  assert.equal(oracle.lostWrites + oracle.staleReads + oracle.errorsSeenByApplications, 0);
+}
 
+before(bringLabUp);
+after(takeLabDown);
+
+describe("a lab with two fileservers", () => {
   test("both are served by one node each", async () => {
     for (const name of ["home", "media"]) assert.match(String(await servedBy(name)), /^n[12]$/, name);
   });
@@ -44,8 +34,7 @@ describe("a lab with two fileservers", () => {
       assert.equal(runs.length, 2);
       for (const { oracle, timeline, verdict } of runs) {
         assert.equal(verdict, "pass");
-        assert.ok(oracle.acknowledgedWrites > 0);
-        assert.equal(oracle.lostWrites + oracle.staleReads + oracle.errorsSeenByApplications, 0);
+        assertNothingLost(oracle);
         const steps = timeline.map(({ step }) => step);
         for (const step of ["hold-requests", "silence-address", "release-luns:data", "open-address"])
           assert.ok(steps.includes(step), step);
@@ -53,17 +42,33 @@ describe("a lab with two fileservers", () => {
     });
   }
 
-  test("an agent killed in the middle of a takeover: after the next move one node serves", async () => {
-    const from = String(await servedBy("home"));
-    const to = from === "n1" ? "n2" : "n1";
-    await inMachine(to, "echo start-nfsd > /run/holdfast/crash-at");
-    const broken = await move(["home", to]);
-    assert.notEqual(broken.status, 0, "the agent was killed while it took over");
-    const agent = "until systemctl is-active -q holdfast-agent; do sleep 1; done; sleep 15";
-    await inMachine(to, agent, COMMAND_TIMEOUT_MS);
-    const repaired = await move(["home", to]);
-    assert.ok(repaired.status === 0 || (await servedBy("home")) !== null, said(repaired));
-    assert.match(String(await servedBy("home")), /^n[12]$/);
+  test("an agent killed in service: clients see no error, and a new one finds the fileserver served", async () => {
+    const on = await servedBy("home");
+    const words = ["--lab", LAB, "--runs", "1", "--json"];
+    const ran = await holdfast(["drill", "agent-kill", ...words], DRILL_TIMEOUT_MS);
+    const { runs } = JSON.parse(ran.stdout) as { runs: readonly DrillDocument[] };
+    assert.deepEqual(
+      runs.map(({ from, to }) => [from, to]),
+      [[on, on]],
+      said(ran),
+    );
+    for (const { oracle } of runs) assertNothingLost(oracle);
+    assert.equal(await servedBy("home"), on);
+  });
+
+  test("an agent killed in a takeover and in a release: it died, the next move succeeded, nothing is left of the half", async () => {
+    const words = ["--lab", LAB, "--steps", "start-nfsd,stop-nfsd", "--json"];
+    const ran = await holdfast(["drill", "crash-points", ...words], DRILL_TIMEOUT_MS);
+    assert.equal(ran.status, 0, said(ran));
+    const { runs } = JSON.parse(ran.stdout) as { runs: readonly CrashDocument[] };
+    assert.deepEqual(
+      runs.map(({ crashPoint, verdict }) => [crashPoint.run, crashPoint.step, verdict]),
+      [
+        ["takeover", "start-nfsd", "pass"],
+        ["release", "stop-nfsd", "pass"],
+      ],
+    );
+    for (const { oracle } of runs) assertNothingLost(oracle);
   });
 
   test("a move to the node that serves already is refused, and changes nothing", async () => {
