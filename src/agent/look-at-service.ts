@@ -71,7 +71,7 @@ function openList(folder: StateFolder, list: NsmList): (problems: string[]) => P
   // A client's record never changes: it is written when it is monitored, and removed.
   const known = new Map<string, MonitoredClient>();
   return async (problems) => {
-    const names = await readdir(path).catch((error: unknown) => {
+    const names = await readdir(path).catch((error: unknown): readonly string[] => {
       // Made by the first takeover of a release that has it: before, nobody was retired to it.
       if (list === "retired" && isAbsent(error)) return [];
       throw error;
