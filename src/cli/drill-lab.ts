@@ -14,7 +14,7 @@ import { openLab, type Lab } from "../lab/open.ts";
 import { labPaths, type LabPaths } from "../lab/paths.ts";
 import { checkLabName } from "../lab/plan.ts";
 import { readState } from "../lab/state.ts";
-import type { Spec } from "../model/spec.ts";
+import type { Spec, VolumeDevice } from "../model/spec.ts";
 import { systemClock } from "../system/clock.ts";
 import { moverOf } from "./drill-mover.ts";
 import { LAB_DOWN } from "./lab-down.ts";
@@ -157,7 +157,7 @@ async function openDrillLab(
   const fileservers = spec.fileservers.map((one): FileserverTarget => {
     const exported = one.exports[0];
     const device = one.volumes.find((volume) => volume.name === exported?.volume)?.device;
-    const devices = device?.kind === "lv" ? logicalVolumeDevices(device.vg, device.lv) : [];
+    const devices = device === undefined ? [] : devicesOf(device);
     if (exported !== undefined) return { name: one.name, host: one.hostname, exportPath: exported.path, devices };
     throw new Fault({ kind: "invalid", code: "nothing-exported", what: `fileserver ${one.name} exports nothing` });
   });
@@ -213,4 +213,8 @@ function labMachines(lab: Lab): Machines {
       await lab.copyTo(machine, localPath, remotePath);
     },
   };
+}
+
+function devicesOf(device: VolumeDevice): readonly string[] {
+  return device.kind === "lv" ? logicalVolumeDevices(device.vg, device.lv) : [device.path];
 }

@@ -65,7 +65,8 @@ export async function crashAtEveryStep(world: World, settings: DrillSettings): P
     return { to: await crashOnce(world, settings, fileserver, from, at, crashed) };
   };
   const watched = [{ target, loops: PROBES }];
-  const all = { ...common("crash-points", settings), runs: wanted.length, watched, act };
+  // What is looked for is a state and not a pause: the time that pauses need to be measured well is left out.
+  const all = { ...common("crash-points", settings), runs: wanted.length, settleMs: 1_000, jitterMs: 0, watched, act };
   const measured = await measureActs(world, all);
   const subject = subjectOf("crash-points", "the crash", world, settings);
   return { measured, documents: judge(subject, measured).map((document, at) => withCrash(document, results[at])) };

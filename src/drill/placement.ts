@@ -39,11 +39,11 @@ const LOOK_TIMEOUT_MS = 30_000;
 const SCRIPT = `grep -l -s -E -- "$1" /proc/[0-9]*/mountinfo | head -n 1
 `;
 
-/** The pattern for one node, where the device may also be mounted by the node behind its name (/dev/dm-0). */
+/** The pattern for one node, where the device may also be mounted by the node behind its name (/dev/dm-0, /dev/sdb). */
 export async function mountPatternOn(machines: Machines, node: string, target: FileserverTarget): Promise<string> {
   if (target.devices.length === 0) return mountPattern(target);
   const { stdout } = await machines.exec(node, ["readlink", "-f", ...target.devices], { timeoutMs: LOOK_TIMEOUT_MS });
-  const nodes = stdout.split("\n").filter((name) => name.startsWith("/dev/dm-"));
+  const nodes = stdout.split("\n").filter((name) => name.startsWith("/dev/"));
   return mountPattern({ ...target, devices: [...target.devices, ...nodes] });
 }
 

@@ -15,6 +15,7 @@ import {
   readState,
   registerKey,
   reserve,
+  reservedByStranger,
   takeReservation,
   unregister,
 } from "./reservation.ts";
@@ -36,6 +37,13 @@ const asksKeys = (...keys: readonly string[]): ExpectedCommand => ({ run: readKe
 const asksHolder = (key?: string): ExpectedCommand => ({ run: readReservation(DISK), stdout: heldBy(key) });
 const UNIT_ATTENTION = { status: 6, stderr: "Unit attention" };
 const CONFLICT = { status: 24, stderr: "Reservation conflict" };
+
+test("a key that no node has is told apart: nobody is sent to release there", () => {
+  const fault = reservedByStranger(DISK, THEIRS);
+  assert.deepEqual([fault.code, fault.kind], ["volume-reserved", "refused"]);
+  assert.match(fault.message, /which no node of this cluster has/);
+  assert.doesNotMatch(fault.remedy ?? "", /--fenced/);
+});
 
 function hasCode(code: string) {
   return (error: unknown): boolean => error instanceof Fault && error.code === code;

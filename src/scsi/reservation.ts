@@ -134,6 +134,17 @@ export function reservedByOther(disk: string, holder: ReservationKey | undefined
   });
 }
 
+/** A key that no node of the cluster has: another cluster's, or set by hand. */
+export function reservedByStranger(disk: string, holder: ReservationKey): Fault {
+  return new Fault({
+    kind: "refused",
+    code: "volume-reserved",
+    what: `${disk} is reserved by key ${holder}, which no node of this cluster has`,
+    why: "whoever holds the reservation may be writing; two writers destroy the file system",
+    remedy: `find out who it is before anything else: sg_persist --in --read-full-status ${disk}`,
+  });
+}
+
 /** Gives the LUN free; no error where this node is not registered. */
 export async function dropReservation(commands: Commands, disk: string, key: ReservationKey): Promise<void> {
   const command = unregister(disk, key);

@@ -154,7 +154,7 @@ nsenter -t $(cat /run/holdfast/fs/media/holder.pid) -m sh /var/tmp/fill.sh`,
       await prepare(on, RELEASE);
     });
 
-    test("a volume that the other node has reserved", async () => {
+    test("a volume that somebody has reserved, with a key that no node has", async () => {
       const script = (action: string): string => `disk=$(pvs --foreign --noheadings -o pv_name --select vg_name=media)
 key=$(sg_persist --no-inquiry --in --read-keys /dev/sda | sed -n 's/^ *\\(0x[0-9a-f]*\\) *$/\\1/p' | head -n 1)
 ${action}`;
@@ -164,7 +164,8 @@ ${action}`;
 sg_persist --out --reserve --param-rk=0xabc --prout-type=5 $disk >/dev/null`),
       );
       try {
-        await refusedMove(other, "volume-reserved");
+        const ran = await refusedMove(other, "volume-reserved");
+        assert.match(ran.stdout, /no node of this cluster/);
       } finally {
         await prepare(on, script("sg_persist --out --register --param-rk=0xabc --param-sark=0 $disk >/dev/null"));
       }

@@ -12,7 +12,13 @@ import { activateVolume, claim, mapperName } from "../../lvm/volume-group.ts";
 import type { FileserverSpec, VolumeSpec } from "../../model/spec.ts";
 import { nfsdTimes } from "../../nfs/configuration.ts";
 import { tickleInput } from "../../nfs/tickle.ts";
-import { preemptReservation, readState, reservedByOther, takeReservation } from "../../scsi/reservation.ts";
+import {
+  preemptReservation,
+  readState,
+  reservedByOther,
+  reservedByStranger,
+  takeReservation,
+} from "../../scsi/reservation.ts";
 import { waitFor } from "../../system/clock.ts";
 import { runChecked } from "../../system/commands.ts";
 import { toolPath } from "../../system/tools.ts";
@@ -283,7 +289,8 @@ function withNodeName(error: unknown, context: StepContext, disk: string): unkno
   if (!(error instanceof Fault) || error.code !== "volume-reserved") return error;
   const holder = /0x[0-9a-f]+/.exec(error.message)?.[0];
   const name = holder === undefined ? undefined : context.node.nodeOfKey(holder);
-  return name === undefined ? error : reservedByOther(disk, holder, name);
+  if (holder === undefined) return error;
+  return name === undefined ? reservedByStranger(disk, holder) : reservedByOther(disk, holder, name);
 }
 
 export async function deviceOf(volume: VolumeSpec): Promise<string> {
