@@ -19,7 +19,7 @@ import type { MachineFaults, Machines, Mover, Progress, Recorder } from "./ports
 import { GO_FILE } from "./probe/config.ts";
 import type { Random } from "./random.ts";
 import type { ProbeLog } from "./samples.ts";
-import { startSession, type ProbeProgram } from "./session.ts";
+import { clearClient, startSession, type ProbeProgram } from "./session.ts";
 import { startSessions, type Sessions } from "./sessions.ts";
 import { prepareTree, removeSession } from "./tree.ts";
 
@@ -171,7 +171,8 @@ export async function measurePlans(
   id: string,
 ): Promise<Measured> {
   const { machines, progress } = world;
-  const folder = `${world.clientFolder ?? "/var/tmp/holdfast-drill"}/${id}`;
+  const clientFolder = world.clientFolder ?? "/var/tmp/holdfast-drill";
+  const folder = `${clientFolder}/${id}`;
   const mounted = new Map<string, ClientPlan>();
   const mount = async (plan: ClientPlan): Promise<void> => {
     mounted.set(plan.machine, plan);
@@ -181,6 +182,10 @@ export async function measurePlans(
     }
   };
   try {
+    for (const { machine } of plans) {
+      const ended = await clearClient(machines, machine, clientFolder);
+      if (ended.length > 0) progress(`${machine}: ended the probes of a drill that was killed: ${ended.join(", ")}`);
+    }
     for (const plan of plans) await mount(plan);
     const measured = await measureSessions(world, settings, { plans, folder, mount, mounted });
     for (const { machine, leftovers } of mounted.values()) {

@@ -210,7 +210,13 @@ test("each oracle that failed is named, and none where nothing is wrong", () => 
   assert.deepEqual(failed(lost("absent")), ["lost-write"]);
   assert.deepEqual(failed(lost("torn")), ["torn-write"]);
   assert.deepEqual(failed(withLoop("home-held", "", { freeLocks: new Map([["home-held", 4]]) })), ["lost-lock"]);
-  assert.deepEqual(failed(withLoop("home-steal", "e 12000000 1 lock EGRANTEDTWICE byte 4\n")), ["granted-twice"]);
+  assert.deepEqual(failed(withLoop("home-steal", "e 12000000 1 lock EGRANTEDTWICE byte 4\n")), [
+    "lost-lock",
+    "granted-twice",
+  ]);
+  assert.deepEqual(failed(withLoop("home-count", "s 9000000 1 1\ns 12000000 1 1\n", { counter: 1 })), [
+    "granted-twice",
+  ]);
   assert.deepEqual(failed(withLoop("home-watch", "e 12000000 1 read ESTALECONTENT old\n")), ["stale-read"]);
   assert.deepEqual(failed(withLoop("home-held", "s 1 1 9\ne 12000000 1 write EIO io\n")), [
     "lost-lock",
@@ -224,6 +230,14 @@ test("locks are counted by the reports of their holders at the moment of the fau
   );
   assert.equal(oracle.locksHeld, 8 + 50);
   assert.equal(oracle.locksLost, 0);
+});
+
+test("a lock that was got over three mounts was granted three times, and lost once", () => {
+  const line = (at: number, protocol: string): string =>
+    `e ${at} 1 lock EGRANTEDTWICE byte 4 of /mnt/holdfast/home-${protocol}/holdfast-drill/x/c2-v3-held/held-7.lock, which another holds\n`;
+  const log = line(12_000_000, "v3") + line(13_000_000, "v4.1") + line(14_000_000, "v4.2") + line(15_000_000, "v3");
+  const { oracle } = only(judge(SUBJECT, measured(withLoop("home-steal", log))));
+  assert.deepEqual([oracle.grantedTwice, oracle.locksLost], [3, 1]);
 });
 
 test("a lock that was got after its holder had been told to stop is no loss", () => {

@@ -52,8 +52,34 @@ mkdir -p "$1"
 cat > "$1/config.json"
 cd "$1"
 setsid "$2" --experimental-ffi --no-warnings probe.mjs run config.json </dev/null >probe.out 2>&1 &
+echo $! > pid
 echo $!
 `;
+
+/**
+ * A drill that was killed leaves its probes working: with locks held, and mounts that are in use. By its number alone a
+ * process could be another's by now, so it has to look like a probe too.
+ */
+const CLEAR_SCRIPT = `for file in "$1"/*/pid; do
+  [ -r "$file" ] || continue
+  read -r pid < "$file"
+  tries=0
+  while [ "$tries" -lt 50 ]; do
+    case "$(tr '\\0' ' ' < "/proc/$pid/cmdline" 2>/dev/null)" in
+    *"probe.mjs run "*) kill -KILL "$pid"; [ "$tries" -gt 0 ] || echo "$file" ;;
+    *) break ;;
+    esac
+    tries=$((tries + 1)); sleep 0.2
+  done
+done
+rm -rf "$1"/*
+`;
+
+/** Ends what an earlier drill left on a client, and takes its folders away. Resolves with what it ended. */
+export async function clearClient(machines: Machines, client: string, folder: string): Promise<readonly string[]> {
+  const printed = await runScript(machines, client, CLEAR_SCRIPT, [folder], START_TIMEOUT_MS);
+  return printed.split("\n").filter((line) => line !== "");
+}
 
 /** The state in proc_pid_stat(5) follows the name in brackets; a zombie has ended, whoever is slow to reap it. */
 const POLL_SCRIPT = `cd "$1"
