@@ -7,6 +7,8 @@ import type { Node } from "./context.ts";
 
 /** How long somebody who has the address may take to answer; on a LAN an answer takes a millisecond. */
 const PROBE_WINDOW_S = 0.3;
+/** Under emulation an answer took up to 60 ms; ten times the window would only hold every move up. */
+const PROBE_WINDOW_MAX_S = 1;
 const PROBE_TIMEOUT_MS = 3_000;
 
 /** The hardware address of whoever answers; undefined where nobody does. Rejects when the question could not be asked. */
@@ -18,18 +20,7 @@ export async function probeAddress(
   // arping -D (iputils): 0 nobody answered, 1 somebody did; `timeout` cuts the wait short with 124.
   const result = await node.commands.run({
     tool: "timeout",
-    args: [
-      String(PROBE_WINDOW_S * node.timeScale),
-      toolPath("arping"),
-      "-D",
-      "-I",
-      fileserver.interface,
-      "-c",
-      "1",
-      "-w",
-      "1",
-      address,
-    ],
+    args: [windowOf(node), toolPath("arping"), "-D", "-I", fileserver.interface, "-c", "1", "-w", "1", address],
     timeoutMs: PROBE_TIMEOUT_MS,
   });
   if (result.status === 0 || result.status === 124) return undefined;
@@ -46,7 +37,7 @@ async function probeForAll(node: Node, fileserver: FileserverSpec, address: stri
     args: [
       "--preserve-status",
       "--signal=INT",
-      String(PROBE_WINDOW_S * node.timeScale),
+      windowOf(node),
       toolPath("arping"),
       "-b",
       "-s",
@@ -61,6 +52,10 @@ async function probeForAll(node: Node, fileserver: FileserverSpec, address: stri
   });
   if (!/^Sent \d+ probes/m.test(result.stdout)) throw notFoundOut(address, result);
   return [...new Set(answerers(result.stdout))];
+}
+
+function windowOf({ timeScale }: Node): string {
+  return String(Math.min(PROBE_WINDOW_S * timeScale, PROBE_WINDOW_MAX_S));
 }
 
 /** "Unicast reply from 10.77.0.50 [02:B6:10:50:33:69]  13.572ms" */
