@@ -33,7 +33,10 @@ const INTERVALS_MS: Readonly<Record<Exclude<LoopKind, "tree">, number>> = {
   watch: 1000,
 };
 
-/** All of one fsync. Six loops acknowledge some 4,500 records between two moves in emulation: over 50,000 in twenty. */
+/**
+ * All of one fsync. Meant for over 50,000 in twenty moves: two loops with half as many had 975 and 749 between two moves
+ * in emulation (v4.2 alone), so six should have some 4,500. Reckoned, not measured.
+ */
 const RECORDS_PER_ROUND = 64;
 /** Ten would take longer than the move for the slow loops; two are a round that began after the fault. */
 const SETTLE_SUCCESSES: Readonly<Partial<Record<LoopKind, number>>> = { read: 10, open: 4, lock: 8 };
