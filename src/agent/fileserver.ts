@@ -19,10 +19,11 @@ import type { ClientsAnswer } from "../wire/clients.ts";
 import type { Timeline } from "../wire/timeline.ts";
 import { endOnBug } from "./bug.ts";
 import { clientsOf } from "./clients.ts";
-import { NOTHING_WATCHED, type Node, type StepContext, type WatchEnd } from "./context.ts";
+import { NOTHING_WATCHED, scaled, type Node, type StepContext, type WatchEnd } from "./context.ts";
 import { openHistory, RunFault } from "./history.ts";
 import { exists } from "./inside.ts";
 import { servedConnections } from "./look-at-service.ts";
+import { notifyForgotten } from "./notify.ts";
 import { observe, type Found } from "./observe.ts";
 import { labelledForUs, lookAtDisks, type Looked } from "./prepared.ts";
 import { probeBeforeMove } from "./probe.ts";
@@ -31,6 +32,8 @@ import { openStandby } from "./standby.ts";
 
 /** After a release the other node takes over; rebuilding the standby here must not compete with it. */
 const WARM_AFTER_RELEASE_DELAY_MS = 5_000;
+/** sm-notify goes into the background at once. */
+const NOTIFY_BOUND_MS = 5_000;
 
 export interface TakeoverCircumstances {
   /** Reservation key of a node that an operator knows to be down. */
@@ -172,7 +175,12 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     const { client, pid } = await standby.connect();
     if (watch !== undefined) return;
     const parts = { node, fileserver: spec, holder: client, insidePid: pid };
-    watch = watchService({ ...parts, ...(await inheritFromRunning(parts)) });
+    const found = await inheritFromRunning(parts);
+    if (found.v3GraceLasts) {
+      const told = await notifyForgotten(spec, pid, client, scaled(node, NOTIFY_BOUND_MS));
+      if (told > 0) node.log(`${spec.name}: ${told} clients had not been told of the takeover`);
+    }
+    watch = watchService({ ...parts, ...found });
   }
 
   async function takeover({ fencedKey, handedOver }: TakeoverCircumstances = { handedOver: false }): Promise<Timeline> {

@@ -28,13 +28,13 @@ import { linkIsUp, mapperDevice, mountsInside, nfsdThreads, openFiles, scopeProc
 import { forgetLedger, readLedger, writeLedger } from "../ledger-file.ts";
 import { readList } from "../look-at-service.ts";
 import { exportedPath, insidePath, volumePath } from "../places.ts";
+import { notifyRetired } from "../notify.ts";
 import { probeAddress, refuseTaken } from "../probe.ts";
 import type { StepRunners } from "../runner.ts";
 import {
   forgetRetired,
   makeDatabaseFolder,
   nfsdcldPath,
-  NOTIFY_PATH,
   prepareStateFolder,
   stateFolder,
   turnToVolume,
@@ -57,15 +57,6 @@ type TakeoverSteps = Pick<
   | "tickle-connections"
   | "notify-clients"
 >;
-
-/**
- * sm-notify binds one socket to the address of the name it is given, and reaches clients of that family only: a name
- * with both families gets the IPv6 one. The IPv4 address, which the namespace's hosts file resolves back to the host
- * name, reaches those who are resolved by either (seen in the lab: "Network is unreachable").
- */
-function notifierName(fileserver: FileserverSpec): string {
-  return fileserver.addresses.find(({ family }) => family === 4)?.address ?? fileserver.hostname;
-}
 
 const TICKLE_INPUT = "/run/holdfast/tickle";
 
@@ -241,11 +232,7 @@ export const takeoverSteps: TakeoverSteps = {
       await forgetRetired(stateFolder(context.insidePid(), fileserver));
       return { outcome: "already", detail: "nobody holds a lock that has to be reclaimed" };
     }
-    await runInside(
-      context.holder(),
-      [[toolPath("sm-notify"), "-f", "-P", NOTIFY_PATH, "-v", notifierName(fileserver)]],
-      boundMs,
-    );
+    await notifyRetired(fileserver, context.holder(), boundMs);
     const monitored = context.found.inherited?.monitored;
     return { detail: monitored?.known === true ? `${monitored.value.length} clients` : "statd's list is not known" };
   },
