@@ -41,6 +41,11 @@ export function openByteLocks(): ByteLocks {
   }).functions;
   const flock = Buffer.alloc(FLOCK_BYTES);
   const call = (descriptor: number, command: number, type: number, offset: number): string | undefined => {
+    const code = callOnce(descriptor, command, type, offset);
+    // Between the call and the look at errno the engine may have parsed a number; fcntl itself never says ERANGE.
+    return code === "ERANGE" ? callOnce(descriptor, command, type, offset) : code;
+  };
+  const callOnce = (descriptor: number, command: number, type: number, offset: number): string | undefined => {
     flock.writeInt16LE(type, 0);
     flock.writeBigInt64LE(BigInt(offset), START_AT);
     // The kernel writes the lock that is in the way over it (F_GETLK).
