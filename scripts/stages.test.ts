@@ -103,7 +103,7 @@ describe("chooseStages", () => {
     assert.deepEqual(names(chooseStages({ unitOnly: false, all: false }, found)).slice(-3), [
       "build",
       "host packages",
-      "lab tests",
+      "lab tests: move",
     ]);
     const lab = chooseStages({ unitOnly: false, all: false }, { ...found, labFiles: [] }).at(-1);
     assert.equal(lab?.name, "lab tests");

@@ -1,4 +1,5 @@
 /** What `./test` decides: which stages run, how long each may take, and what its result counts. No I/O here. */
+import { basename } from "node:path";
 
 export interface Stage {
   readonly name: string;
@@ -138,13 +139,14 @@ export function chooseStages(choice: Choice, found: Found): readonly Stage[] {
     timeoutMs: 5 * MINUTE_MS,
     counts: "one",
   };
-  const lab: Stage = {
-    name: "lab tests",
-    command: ["node", "--no-warnings", "scripts/run-tests.ts", ...found.labFiles],
+  // One file after the other, each with a lab of its own: files of one run would change it at the same time.
+  const lab = (found.labFiles.length === 0 ? [[]] : found.labFiles.map((file) => [file])).map((files): Stage => ({
+    name: ["lab tests", ...files.map((file) => basename(file, ".lab.ts"))].join(": "),
+    command: ["node", "--no-warnings", "scripts/run-tests.ts", ...files],
     timeoutMs: choice.all ? TOTAL_ALL_TIMEOUT_MS : 22 * MINUTE_MS,
     counts: "tests",
-  };
-  return [...STATIC_STAGES, unit, build, hostPackages, lab];
+  }));
+  return [...STATIC_STAGES, unit, build, hostPackages, ...lab];
 }
 
 /** The stage with its bound cut to what is left of the whole, so that the last line is always reached in time. */

@@ -1,4 +1,4 @@
-/** One lab for all lab tests: the command line as a child process, with a bound on everything. */
+/** The lab that lab tests work in: the command line as a child process, with a bound on everything. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -43,10 +43,7 @@ export function specFile(): string {
 const UP_TIMEOUT_MS = 600_000;
 const COMMAND_TIMEOUT_MS = 120_000;
 
-/**
- * Every file of lab tests says `before(bringLabUp); after(takeLabDown);` outside its suites: the runner runs these once
- * for all files, first and last, so that they share one lab; what is done already takes no time.
- */
+/** Every file of lab tests says `before(bringLabUp); after(takeLabDown);`: each is a run, and a lab, of its own. */
 export async function bringLabUp(): Promise<void> {
   if (NAMED !== undefined) return;
   const up = await holdfast(["lab", "up", "--name", LAB, "--cluster", "holdfast"], UP_TIMEOUT_MS);
