@@ -1,6 +1,6 @@
 /** The clients of a serving fileserver, from what its watch saw last. */
 import { isAway, awayBecause, v4ClientsAway } from "../failover/grace.ts";
-import type { ClientConnection, V3Client, V4Client } from "../failover/ledger.ts";
+import { v4Identity, type ClientConnection, type V3Client, type V4Client } from "../failover/ledger.ts";
 import { hostOfOwner, parseClientStates } from "../nfs/client-info.ts";
 import type { ClientStatus } from "../wire/clients.ts";
 import { readOptional } from "./inside.ts";
@@ -15,19 +15,17 @@ export async function clientsOf(view: ServiceView, insidePid: number): Promise<r
 
 async function v4Clients(view: ServiceView, insidePid: number): Promise<readonly ClientStatus[]> {
   const seen = await lookAtV4Clients(insidePid, []);
-  const since = (owner: string, minorVersion: number): number =>
-    view.ledger.v4Clients.find((one) => one.owner === owner && one.minorVersion === minorVersion)?.sinceMs ??
-    view.ledger.writtenAtMs;
+  const since = new Map(view.ledger.v4Clients.map((one) => [v4Identity(one), one.sinceMs]));
   const present = await Promise.all(
     seen.map(async ({ folder, info }): Promise<ClientStatus> => {
       const text = await readOptional(`${folder}/states`).catch(() => undefined);
       return {
         address: info.address,
-        name: hostOfOwner(info.owner) || info.owner,
+        name: nameOf(info.owner),
         protocol: protocolOf(info.minorVersion),
         state: info.status === "confirmed" ? "active" : "silent",
         ...(text === undefined ? NO_COUNTS : parseClientStates(text)),
-        sinceMs: since(info.owner, info.minorVersion),
+        sinceMs: since.get(v4Identity(info)) ?? view.ledger.writtenAtMs,
         ...(view.grace.v4.lasts ? { reclaim: { state: "reclaiming", because: "is back" } } : {}),
       };
     }),
@@ -39,7 +37,7 @@ async function v4Clients(view: ServiceView, insidePid: number): Promise<readonly
 function absentV4Client(client: V4Client): ClientStatus {
   return {
     address: client.address,
-    name: hostOfOwner(client.owner) || client.owner,
+    name: nameOf(client.owner),
     protocol: protocolOf(client.minorVersion),
     state: "gone",
     ...NO_COUNTS,
@@ -49,6 +47,11 @@ function absentV4Client(client: V4Client): ClientStatus {
       because: client.courtesy ? "its lease had expired before the takeover" : "has not come back",
     },
   };
+}
+
+/** Clients that are not Linux choose other forms of owner strings: those stand as they are. */
+function nameOf(owner: string): string {
+  return hostOfOwner(owner) || owner;
 }
 
 function protocolOf(minorVersion: number): ClientStatus["protocol"] {

@@ -32,7 +32,7 @@ function goneMeanwhile(error: unknown): undefined {
   throw error;
 }
 
-/** Whether it has anything that could be reclaimed: an open, a lock, a delegation, a layout. */
+/** False for a client that would reclaim nothing: nfsd lists every state of one, of whatever type (states_show, fs/nfsd/nfs4state.c). */
 export async function hasState(client: V4ClientSeen): Promise<boolean> {
   const file = await open(`${client.folder}/states`, "r");
   try {
