@@ -5,7 +5,7 @@ import { z } from "zod";
 import { Fault, faultDocument, toFault, type FaultKind } from "../base/fault.ts";
 import { reservationKey } from "../model/derive.ts";
 import type { Spec } from "../model/spec.ts";
-import { asPrinted } from "../scsi/reservation.ts";
+import { asPrinted } from "../scsi/persistent-reserve.ts";
 import { endOnBug } from "./bug.ts";
 import type { AgentStatus, ErrorAnswer, PrepareAnswer, RunAnswer } from "../wire/agent.ts";
 import type { FileserverControl } from "./fileserver.ts";

@@ -8,12 +8,14 @@ import type { Inheritance } from "../failover/grace.ts";
 import type { Ledger, Waiting } from "../failover/ledger.ts";
 import type { VolumeGroup } from "../lvm/volume-group.ts";
 import type { FileserverSpec, VolumeSpec } from "../model/spec.ts";
+import type { Reservations } from "../scsi/reservation.ts";
 import type { HolderClient } from "./holder-client.ts";
 
 export interface Node {
   readonly name: string;
   readonly cluster: string;
   readonly commands: Commands;
+  readonly reservations: Reservations;
   readonly clock: Clock;
   /** Multiplies every bound: 1 on real machines, more under emulation. */
   readonly timeScale: number;

@@ -15,6 +15,8 @@ import { RunFault } from "./history.ts";
 import { observe } from "./observe.ts";
 import { runAgent } from "./program.ts";
 import { lookAtVolumes } from "./volume-facts.ts";
+import { openReservations } from "../scsi/reservation.ts";
+import { fakeLun } from "../../tests/fake-lun.ts";
 
 /** Names that no machine on which tests run has anything of. */
 const ABSENT: FileserverSpec = {
@@ -29,6 +31,7 @@ function nodeWith(commands: Commands, log: (line: string) => void = () => undefi
     cluster: "lab",
     commands,
     clock: systemClock,
+    reservations: openReservations(fakeLun().port("sg-n1")),
     timeScale: 1,
     reservationKey: "0x1",
     nodeOfKey: () => undefined,

@@ -13,7 +13,7 @@ import { releaseGraph } from "../failover/release.ts";
 import { takeoverGraph } from "../failover/takeover.ts";
 import { isPlain } from "../lvm/volume-group.ts";
 import type { FileserverSpec } from "../model/spec.ts";
-import { dropReservation, readState } from "../scsi/reservation.ts";
+import { dropReservation } from "../scsi/reservation.ts";
 import type { FileserverStatus } from "../wire/agent.ts";
 import type { ClientsAnswer } from "../wire/clients.ts";
 import type { Timeline } from "../wire/timeline.ts";
@@ -149,7 +149,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
   async function dropOwnReservations(): Promise<void> {
     const { facts } = await lookAtDisks(node, spec, undefined);
     for (const disk of new Set([...facts.values()].flatMap(({ disks }) => disks)))
-      await dropReservation(node.commands, disk, node.reservationKey);
+      await dropReservation(node.reservations, disk, node.reservationKey);
   }
 
   function renewStandbySoon(): void {
@@ -267,7 +267,8 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
         prepared = undefined;
         const looked = await lookAtDisks(node, spec, prepared);
         // Reading is enough to know that the path to the LUN works; who holds it is asked again when it is taken.
-        for (const { disks } of looked.facts.values()) for (const disk of disks) await readState(node.commands, disk);
+        for (const { disks } of looked.facts.values())
+          for (const disk of disks) await node.reservations.readState(disk);
         if (state === "partial") await releaseCompletely();
         if (state === "partial") await standby.runCold();
         if (state !== "warm") await standby.runWarm();

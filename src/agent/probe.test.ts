@@ -9,6 +9,8 @@ import { systemClock } from "../system/clock.ts";
 import { toolPath } from "../system/tools.ts";
 import type { Node } from "./context.ts";
 import { probeAddress, probeBeforeMove, refuseTaken } from "./probe.ts";
+import { openReservations } from "../scsi/reservation.ts";
+import { fakeLun } from "../../tests/fake-lun.ts";
 
 const SAMPLE = loadSpec(SAMPLE_SPEC, "sample").fileservers[0] as FileserverSpec;
 const RUN = `timeout 0.3 ${toolPath("arping")} -D -I eth1 -c 1 -w 1 10.77.0.50`;
@@ -40,6 +42,7 @@ function nodeWith(...expected: readonly ExpectedCommand[]): Node {
     cluster: "lab",
     commands: expectCommands(...expected),
     clock: systemClock,
+    reservations: openReservations(fakeLun().port("sg-n1")),
     timeScale: 1,
     reservationKey: "0x1",
     nodeOfKey: () => undefined,

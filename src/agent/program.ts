@@ -5,7 +5,8 @@ import { explain, Fault, messageOf } from "../base/fault.ts";
 import { reservationKey, specHash } from "../model/derive.ts";
 import { loadSpec } from "../model/load.ts";
 import type { Spec } from "../model/spec.ts";
-import { asPrinted } from "../scsi/reservation.ts";
+import { asPrinted } from "../scsi/persistent-reserve.ts";
+import { openReservations, scsiPort } from "../scsi/reservation.ts";
 import { systemClock } from "../system/clock.ts";
 import { runChecked, type Commands } from "../system/commands.ts";
 import { serveApi } from "./api.ts";
@@ -96,13 +97,14 @@ function makeNode(spec: Spec, name: string, parts: Pick<Node, "commands" | "time
     cluster,
     ...parts,
     clock: systemClock,
+    reservations: openReservations(scsiPort(systemClock, parts.timeScale)),
     reservationKey: keyOf(name),
     nodeOfKey: (key) => keys.get(key),
   };
 }
 
 /** Loaded before they are needed: the first mount of an XFS would load a megabyte of module while clients wait. */
-const MODULES = ["nfsd", "lockd", "macvlan", "ipvlan", "xfs", "ext4", "dm_mod"];
+const MODULES = ["nfsd", "lockd", "macvlan", "ipvlan", "xfs", "ext4", "dm_mod", "sg"];
 /**
  * No delegations: they can cost every NFSv4 lock at a takeover. nfsd gives one to the first client that reclaims a file,
  * also where another still has to reclaim its own open of it (nfs4_open_delegation, fs/nfsd/nfs4state.c). The second

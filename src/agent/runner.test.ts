@@ -14,6 +14,8 @@ import type { FileserverSpec } from "../model/spec.ts";
 import type { Clock } from "../system/clock.ts";
 import { NOTHING_WATCHED, type StepContext } from "./context.ts";
 import { runGraph, type RunResult, type StepReport, type StepRunners } from "./runner.ts";
+import { openReservations } from "../scsi/reservation.ts";
+import { fakeLun } from "../../tests/fake-lun.ts";
 
 const SAMPLE = loadSpec(SAMPLE_SPEC, "sample").fileservers[0] as FileserverSpec;
 
@@ -56,6 +58,7 @@ function contextWith(clock: Clock, timeScale = 1): StepContext {
       cluster: "lab",
       commands: expectCommands(),
       clock,
+      reservations: openReservations(fakeLun().port("sg-n1")),
       timeScale,
       reservationKey: "0x1",
       nodeOfKey: () => undefined,

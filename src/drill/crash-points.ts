@@ -8,7 +8,7 @@ import { takeoverGraph } from "../failover/takeover.ts";
 import { coldGraph, warmGraph } from "../failover/warm.ts";
 import { reservationKey } from "../model/derive.ts";
 import type { FileserverSpec } from "../model/spec.ts";
-import { asPrinted } from "../scsi/reservation.ts";
+import { asPrinted } from "../scsi/persistent-reserve.ts";
 import { waitFor } from "../system/clock.ts";
 import { runScript } from "./client.ts";
 import { inconsistencies } from "./consistent.ts";

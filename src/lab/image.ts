@@ -26,6 +26,7 @@ import { listProcesses, signalProcess } from "../system/processes.ts";
 import { toolPath } from "../system/tools.ts";
 import { cpioArchive, type CpioEntry } from "./initramfs.ts";
 import { imageId, recipeFor, type Recipe, type Suite } from "./recipe.ts";
+import { PACKAGES_FOLDER } from "./recipe-files.ts";
 import { quoteForShell } from "./ssh.ts";
 
 export interface Image {
@@ -157,6 +158,7 @@ async function debootstrap(commands: Commands, recipe: Recipe, work: string, roo
       // The machines boot with the initramfs made here; Debian's would take 15 s to build.
       "--dpkgopt=path-exclude=/etc/kernel/postinst.d/initramfs-tools",
       `--customize-hook=tar-in ${quoteForShell(join(work, "files.tar"))} /`,
+      downloadHook(recipe),
       '--customize-hook=chroot "$1" sh /usr/lib/lab/finish',
       out("/boot/vmlinuz-*", "vmlinuz"),
       out("/usr/bin/busybox", "busybox"),
@@ -168,6 +170,16 @@ async function debootstrap(commands: Commands, recipe: Recipe, work: string, roo
     ],
     timeoutMs: BUILD_TIMEOUT_MS,
   });
+}
+
+/** By the apt that has built the root (mmdebstrap(1), hooks): the new root itself may reach no mirror. */
+function downloadHook({ packagesAtHand }: Recipe): string {
+  const options = "-q -y -o APT::Install-Recommends=false -o Debug::NoLocking=true";
+  return [
+    `--customize-hook=mkdir -p "$1"${PACKAGES_FOLDER}`,
+    `APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get ${options} --download-only install ${packagesAtHand.join(" ")}`,
+    `mv "$1"/var/cache/apt/archives/*.deb "$1"${PACKAGES_FOLDER}/`,
+  ].join(" && ");
 }
 
 /** The mirror that this host itself installs from: the lab works where the host's apt does. */

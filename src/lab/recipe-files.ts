@@ -149,6 +149,19 @@ done
 udevadm settle --timeout=30
 `;
 
+export const PACKAGES_FOLDER = "/var/lib/holdfast-lab/packages";
+export const APT_SOURCE = `deb [trusted=yes] file:${PACKAGES_FOLDER} ./\n`;
+
+/** Makes an apt repository of the packages in a folder: what dpkg-scanpackages does, which would bring perl along. */
+export const INDEX_PACKAGES_SCRIPT = `#!/bin/sh
+set -e
+cd ${PACKAGES_FOLDER}
+for file in *.deb; do
+  dpkg-deb -f "$file"
+  printf 'Filename: ./%s\\nSize: %s\\nSHA256: %s\\n\\n' "$file" "$(stat -c %s "$file")" "$(sha256sum "$file" | cut -d' ' -f1)"
+done > Packages
+`;
+
 export const SSHD_CONFIG = `PermitRootLogin prohibit-password
 PasswordAuthentication no
 UsePAM no
@@ -218,6 +231,7 @@ done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' | while read -r path; do
 done
 ln -sf ../lab-boot.service /etc/systemd/system/multi-user.target.wants/lab-boot.service
 chmod 700 /root/.ssh
-rm -rf /var/cache/apt/* /var/lib/apt/lists/* /usr/share/info /usr/share/lintian /usr/share/bug
+/usr/lib/lab/index-packages
+rm -rf /var/cache/apt/* /var/lib/apt/lists/* /etc/apt/sources.list /usr/share/info /usr/share/lintian /usr/share/bug
 : > /etc/machine-id
 `;

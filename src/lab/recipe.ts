@@ -2,9 +2,11 @@
 import { createHash } from "node:crypto";
 import { hostsFile } from "./plan.ts";
 import {
+  APT_SOURCE,
   BOOT_SCRIPT,
   EARLY_SCRIPT,
   FINISH_SCRIPT,
+  INDEX_PACKAGES_SCRIPT,
   INITRAMFS_INIT,
   INITIATOR_SCRIPT,
   LVM_CONFIG,
@@ -27,6 +29,8 @@ export interface ImageFile {
 export interface Recipe {
   readonly suite: Suite;
   readonly packages: readonly string[];
+  /** Not installed: they lie in the image as a local apt repository, with all that they need, for machines that reach no other. */
+  readonly packagesAtHand: readonly string[];
   readonly files: readonly ImageFile[];
   /** Units that are linked to /dev/null. */
   readonly masked: readonly string[];
@@ -55,6 +59,7 @@ const PACKAGES: readonly string[] = [
   "nfs-common",
   "rpcbind",
   "nftables",
+  "curl",
   "iputils-arping",
   "resource-agents",
   "acl",
@@ -72,6 +77,19 @@ const PACKAGES: readonly string[] = [
   "fio",
   "strace",
 ];
+
+/** What a cluster and its directors are made of. Machines of the lab start without, as an administrator's do. */
+const CLUSTER_PACKAGES: readonly string[] = [
+  "corosync",
+  "corosync-qdevice",
+  "corosync-qnetd",
+  "pacemaker",
+  "pacemaker-cli-utils",
+  "ipvsadm",
+  "keepalived",
+];
+/** The fence agents of the stock cluster, which the lab builds for comparison. Debian 12 has them in one package. */
+const STOCK_FENCE_PACKAGE: Readonly<Record<Suite, string>> = { trixie: "fence-agents", bookworm: "fence-agents" };
 
 /**
  * Masked for a quick boot (each costs seconds under emulation and does nothing in a lab), and the stock NFS services,
@@ -164,9 +182,12 @@ export function recipeFor(suite: Suite): Recipe {
   return {
     suite,
     packages: PACKAGES,
+    packagesAtHand: [...CLUSTER_PACKAGES, STOCK_FENCE_PACKAGE[suite]],
     files: [
       { path: "etc/hosts", mode: 0o644, text: hostsFile() },
       { path: "etc/hostname", mode: 0o644, text: "lab\n" },
+      { path: "etc/apt/sources.list.d/lab.list", mode: 0o644, text: APT_SOURCE },
+      { path: "usr/lib/lab/index-packages", mode: 0o755, text: INDEX_PACKAGES_SCRIPT },
       { path: "etc/fstab", mode: 0o644, text: "" },
       { path: "etc/resolv.conf", mode: 0o644, text: "" },
       { path: "etc/ssh/sshd_config.d/lab.conf", mode: 0o644, text: SSHD_CONFIG },

@@ -1,42 +1,38 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Fault } from "../base/fault.ts";
-import { reservationKey } from "../model/derive.ts";
-import { expectCommands, recorded, type ExpectedCommand } from "../../tests/expected-commands.ts";
+import { fakeLun, unitAttention, type FakeLun } from "../../tests/fake-lun.ts";
+import { STATUS } from "./generic.ts";
 import {
-  asPrinted,
   dropReservation,
-  parseHolder,
-  parseKeys,
-  preemptAndAbort,
+  openReservations,
   preemptReservation,
-  readKeys,
-  readReservation,
-  readState,
-  registerKey,
-  reserve,
   reservedByStranger,
   takeReservation,
-  unregister,
+  type Reservations,
 } from "./reservation.ts";
 
 const DISK = "/dev/sda";
 const OURS = "0x1111111111111111";
 const THEIRS = "0x8b4ae1b9f3c8cab6";
+const LOST: Error = new Error("no answer");
 
-const keysOf = (...keys: readonly string[]): string =>
-  keys.length === 0
-    ? recorded("scsi/keys-none.txt")
-    : recorded("scsi/keys-one.txt").replace(/^ {4}0x.*$/m, keys.map((key) => `    ${key}`).join("\n"));
-const heldBy = (key: string | undefined): string =>
-  key === undefined
-    ? recorded("scsi/reservation-none.txt")
-    : recorded("scsi/reservation-held.txt").replace(THEIRS, key);
+function hasCode(code: string) {
+  return (error: unknown): boolean => error instanceof Fault && error.code === code;
+}
 
-const asksKeys = (...keys: readonly string[]): ExpectedCommand => ({ run: readKeys(DISK), stdout: keysOf(...keys) });
-const asksHolder = (key?: string): ExpectedCommand => ({ run: readReservation(DISK), stdout: heldBy(key) });
-const UNIT_ATTENTION = { status: 6, stderr: "Unit attention" };
-const CONFLICT = { status: 24, stderr: "Reservation conflict" };
+/** n1 is we, n2 the other, which serves. */
+function served(): { readonly lun: FakeLun; readonly ours: Reservations } {
+  const lun = fakeLun();
+  lun.registrations.set("sg-n2", THEIRS);
+  lun.holder = "sg-n2";
+  return { lun, ours: openReservations(lun.port("sg-n1")) };
+}
+
+function free(): { readonly lun: FakeLun; readonly ours: Reservations } {
+  const lun = fakeLun();
+  return { lun, ours: openReservations(lun.port("sg-n1")) };
+}
 
 test("a key that no node has is told apart: nobody is sent to release there", () => {
   const fault = reservedByStranger(DISK, THEIRS);
@@ -45,211 +41,147 @@ test("a key that no node has is told apart: nobody is sent to release there", ()
   assert.doesNotMatch(fault.remedy ?? "", /--fenced/);
 });
 
-function hasCode(code: string) {
-  return (error: unknown): boolean => error instanceof Fault && error.code === code;
-}
-
-describe("what sg_persist says", () => {
-  test("keys: one, several, none", () => {
-    assert.deepEqual(parseKeys(recorded("scsi/keys-one.txt")), [THEIRS]);
-    assert.deepEqual(parseKeys(keysOf(THEIRS, OURS)), [THEIRS, OURS]);
-    assert.deepEqual(parseKeys(recorded("scsi/keys-none.txt")), []);
-  });
-
-  test("the holder, or nobody; the generation is no key", () => {
-    assert.equal(parseHolder(recorded("scsi/reservation-held.txt")), THEIRS);
-    assert.equal(parseHolder(recorded("scsi/reservation-none.txt")), undefined);
-    assert.deepEqual(parseKeys(recorded("scsi/reservation-none.txt")), []);
-  });
-
-  test("a derived key is compared in the form that sg_persist prints", () => {
-    assert.equal(asPrinted(reservationKey("lead", "n1")), THEIRS);
-    assert.equal(asPrinted("00ab000000000000"), "0xab000000000000");
-    assert.equal(asPrinted("0x0a"), "0xa");
-  });
-
-  test("the commands, word for word", () => {
-    const words = [
-      readKeys(DISK),
-      readReservation(DISK),
-      registerKey(DISK, OURS),
-      reserve(DISK, OURS),
-      preemptAndAbort(DISK, OURS, THEIRS),
-      unregister(DISK, OURS),
-    ].map(({ tool, args }) => [tool, ...args].join(" "));
-    assert.deepEqual(words, [
-      "sg_persist --no-inquiry --in --read-keys /dev/sda",
-      "sg_persist --no-inquiry --in --read-reservation /dev/sda",
-      `sg_persist --no-inquiry --out --register-ignore --param-sark=${OURS} /dev/sda`,
-      `sg_persist --no-inquiry --out --reserve --param-rk=${OURS} --prout-type=5 /dev/sda`,
-      `sg_persist --no-inquiry --out --preempt-abort --param-rk=${OURS} --param-sark=${THEIRS} --prout-type=5 /dev/sda`,
-      `sg_persist --no-inquiry --out --register --param-rk=${OURS} --param-sark=0 /dev/sda`,
-    ]);
-  });
-});
-
 describe("readState", () => {
-  test("keys and holder", async () => {
-    const commands = expectCommands(asksKeys(THEIRS), asksHolder(THEIRS));
-    assert.deepEqual(await readState(commands, DISK), { keys: [THEIRS], holder: THEIRS });
-    commands.assertAllRan();
+  test("keys and holder; nobody", async () => {
+    assert.deepEqual(await served().ours.readState(DISK), { keys: [THEIRS], holder: THEIRS });
+    assert.deepEqual(await free().ours.readState(DISK), { keys: [] });
   });
 
-  test("nobody", async () => {
-    assert.deepEqual(await readState(expectCommands(asksKeys(), asksHolder()), DISK), { keys: [] });
+  test("a key on several paths is one key", async () => {
+    const { lun, ours } = served();
+    lun.registrations.set("sg-n2-b", THEIRS);
+    assert.deepEqual((await ours.readState(DISK)).keys, [THEIRS]);
   });
 
   test("what cannot be read is an error, never absence", async () => {
-    const gone = { status: 52, stderr: recorded("scsi/no-such-disk.txt") };
-    const noKeys = expectCommands({ run: readKeys(DISK), ...gone }, asksHolder());
-    await assert.rejects(readState(noKeys, DISK), hasCode("reservation-unreadable"));
-    const noHolder = expectCommands(asksKeys(), { run: readReservation(DISK), ...gone });
-    await assert.rejects(readState(noHolder, DISK), (error) => {
-      assert.ok(error instanceof Fault && error.cause instanceof Error);
-      assert.match(error.cause.message, /No such file or directory/);
-      return true;
-    });
+    for (const words of [/read-keys/, /read-reservation/]) {
+      for (const answer of [LOST, { status: STATUS.checkCondition, senseKey: 5 }, { hostStatus: 1 }]) {
+        const { lun, ours } = served();
+        lun.failNext(words, answer);
+        await assert.rejects(ours.readState(DISK), hasCode("reservation-unreadable"));
+      }
+    }
+  });
+
+  test("a path that fails is passed over, and the state is the LUN's", async () => {
+    const { lun } = served();
+    lun.failNext(/^sg-a/, { hostStatus: 1 }, 10);
+    const state = await openReservations(lun.port("sg-a", "sg-b")).readState(DISK);
+    assert.deepEqual(state, { keys: [THEIRS], holder: THEIRS });
+  });
+
+  test("a unit attention is asked past; one without end is an error", async () => {
+    const { lun, ours } = served();
+    lun.failNext(/read-keys/, unitAttention, 2);
+    assert.equal((await ours.readState(DISK)).holder, THEIRS);
+    lun.failNext(/read-keys/, unitAttention, 100);
+    await assert.rejects(ours.readState(DISK), hasCode("reservation-unreadable"));
   });
 });
 
 describe("takeReservation", () => {
-  test("a free LUN: asked first, then registered, then reserved", async () => {
-    const commands = expectCommands(asksHolder(), { run: registerKey(DISK, OURS) }, { run: reserve(DISK, OURS) });
-    await takeReservation(commands, DISK, OURS);
-    commands.assertAllRan();
+  test("asks first, then registers and reserves", async () => {
+    const { lun, ours } = free();
+    await takeReservation(ours, DISK, OURS);
+    assert.deepEqual(lun.heard, [
+      "sg-n1 read-reservation",
+      `sg-n1 register-and-ignore ${OURS}`,
+      `sg-n1 reserve ${OURS}`,
+    ]);
+    assert.equal(lun.holder, "sg-n1");
   });
 
-  test("one's own reservation is taken again, as after a crash of the agent", async () => {
-    const commands = expectCommands(asksHolder(OURS), { run: registerKey(DISK, OURS) }, { run: reserve(DISK, OURS) });
-    await takeReservation(commands, DISK, OURS);
-    commands.assertAllRan();
+  test("every path is registered", async () => {
+    const lun = fakeLun();
+    await takeReservation(openReservations(lun.port("sg-a", "sg-b")), DISK, OURS);
+    assert.deepEqual([...lun.registrations.keys()], ["sg-a", "sg-b"]);
   });
 
-  test("held by another: refused, and nothing was registered", async () => {
-    const commands = expectCommands(asksHolder(THEIRS));
-    await assert.rejects(takeReservation(commands, DISK, OURS), (error) => {
-      assert.ok(error instanceof Fault);
-      assert.equal(error.code, "volume-reserved");
-      assert.equal(error.kind, "refused");
-      assert.match(error.message, new RegExp(THEIRS));
-      return true;
-    });
-    commands.assertAllRan();
+  test("held by another: refused, and no key of ours is left", async () => {
+    for (const released of [false, true]) {
+      const { lun, ours } = served();
+      await assert.rejects(takeReservation(ours, DISK, OURS, released), (error) => {
+        assert.ok(error instanceof Fault && error.code === "volume-reserved" && error.kind === "refused");
+        assert.match(error.message, new RegExp(THEIRS));
+        return true;
+      });
+      assert.deepEqual([...lun.registrations.values()], [THEIRS]);
+      assert.equal(lun.holder, "sg-n2");
+    }
   });
 
-  test("unreadable: nothing was registered", async () => {
-    const commands = expectCommands({ run: readReservation(DISK), status: 52, stderr: "gone" });
-    await assert.rejects(takeReservation(commands, DISK, OURS), hasCode("reservation-unreadable"));
-    commands.assertAllRan();
+  test("our own already: taken again", async () => {
+    const { lun, ours } = free();
+    await takeReservation(ours, DISK, OURS);
+    await takeReservation(ours, DISK, OURS);
+    assert.equal(lun.holder, "sg-n1");
   });
 
-  test("a unit attention is asked again, at every command", async () => {
-    const commands = expectCommands(
-      { ...asksHolder(), ...UNIT_ATTENTION },
-      asksHolder(),
-      { run: registerKey(DISK, OURS), ...UNIT_ATTENTION },
-      { run: registerKey(DISK, OURS), ...UNIT_ATTENTION },
-      { run: registerKey(DISK, OURS) },
-      { run: reserve(DISK, OURS) },
-    );
-    await takeReservation(commands, DISK, OURS);
-    commands.assertAllRan();
+  test("a LUN that cannot keep registrations over a power loss is registered without", async () => {
+    const { lun, ours } = free();
+    lun.failNext(/register-and-ignore/, { status: STATUS.checkCondition, senseKey: 5 });
+    await takeReservation(ours, DISK, OURS);
+    assert.equal(lun.holder, "sg-n1");
   });
 
-  test("a unit attention without end is an error, and no reservation", async () => {
-    const attention = { run: readReservation(DISK), ...UNIT_ATTENTION };
-    const commands = expectCommands(attention, attention, attention);
-    await assert.rejects(takeReservation(commands, DISK, OURS), hasCode("reservation-unreadable"));
-    commands.assertAllRan();
-  });
-
-  test("another was faster: the conflict takes the own key back and names the holder", async () => {
-    const commands = expectCommands(
-      asksHolder(),
-      { run: registerKey(DISK, OURS) },
-      { run: reserve(DISK, OURS), ...CONFLICT },
-      asksKeys(THEIRS, OURS),
-      asksHolder(THEIRS),
-      { run: unregister(DISK, OURS) },
-    );
-    await assert.rejects(takeReservation(commands, DISK, OURS), (error) => {
-      assert.ok(error instanceof Fault && error.code === "volume-reserved");
-      assert.match(error.message, new RegExp(THEIRS));
-      return true;
-    });
-    commands.assertAllRan();
-  });
-
-  test("a failure that is no conflict says what the program said, and leaves no key", async () => {
-    const commands = expectCommands(
-      asksHolder(),
-      { run: registerKey(DISK, OURS) },
-      { run: reserve(DISK, OURS), status: 15, stderr: "transport: i/o error" },
-      asksKeys(OURS),
-      asksHolder(),
-      { run: unregister(DISK, OURS) },
-    );
-    await assert.rejects(takeReservation(commands, DISK, OURS), /transport: i\/o error/);
-    commands.assertAllRan();
+  test("a failure that is no conflict says what the LUN said, and leaves no key", async () => {
+    const { lun, ours } = free();
+    lun.failNext(/ reserve/, { hostStatus: 7 });
+    await assert.rejects(takeReservation(ours, DISK, OURS), /transport error 7/);
+    assert.equal(lun.registrations.size, 0);
   });
 });
 
-describe("dropReservation", () => {
-  test("removes the own key", async () => {
-    const commands = expectCommands({ run: unregister(DISK, OURS) });
-    await dropReservation(commands, DISK, OURS);
-    commands.assertAllRan();
+describe("release and unregister", () => {
+  test("release gives the reservation back and stays registered", async () => {
+    const { lun, ours } = free();
+    await takeReservation(ours, DISK, OURS);
+    assert.equal(await ours.release(DISK, OURS), "done");
+    assert.deepEqual([lun.holder, [...lun.registrations.values()]], [undefined, [OURS]]);
   });
 
-  test("not registered: nothing to give back", async () => {
-    const commands = expectCommands({ run: unregister(DISK, OURS), ...CONFLICT }, asksKeys(THEIRS), asksHolder(THEIRS));
-    await dropReservation(commands, DISK, OURS);
-    commands.assertAllRan();
+  test("dropReservation removes the key; where there is none nothing is to be given back", async () => {
+    const { lun, ours } = free();
+    await takeReservation(ours, DISK, OURS);
+    await dropReservation(ours, DISK, OURS);
+    assert.deepEqual([lun.holder, lun.registrations.size], [undefined, 0]);
+    await dropReservation(ours, DISK, OURS);
   });
 
-  test("still registered: an error", async () => {
-    const commands = expectCommands(
-      { run: unregister(DISK, OURS), status: 15, stderr: "transport" },
-      asksKeys(OURS),
-      asksHolder(OURS),
-    );
-    await assert.rejects(dropReservation(commands, DISK, OURS), hasCode("command-failed"));
-  });
-
-  test("unreadable afterwards: an error, for it may still be held", async () => {
-    const commands = expectCommands(
-      { run: unregister(DISK, OURS), status: 15 },
-      { run: readKeys(DISK), status: 15 },
-      { run: readReservation(DISK), status: 15 },
-    );
-    await assert.rejects(dropReservation(commands, DISK, OURS), hasCode("reservation-unreadable"));
+  test("a key that stays is an error; so is not knowing", async () => {
+    const { lun, ours } = free();
+    await takeReservation(ours, DISK, OURS);
+    lun.failNext(/ register /, { status: STATUS.reservationConflict });
+    await assert.rejects(dropReservation(ours, DISK, OURS), hasCode("reservation-not-dropped"));
+    lun.failNext(/ register /, { status: STATUS.reservationConflict });
+    lun.failNext(/read-keys/, LOST);
+    await assert.rejects(dropReservation(ours, DISK, OURS), hasCode("reservation-unreadable"));
   });
 });
 
 describe("preemptReservation", () => {
-  const taken = [{ run: registerKey(DISK, OURS) }, { run: preemptAndAbort(DISK, OURS, THEIRS) }] as const;
-
   test("registers, preempts, and looks whether it came true", async () => {
-    const commands = expectCommands(...taken, asksKeys(OURS), asksHolder(OURS));
-    await preemptReservation(commands, DISK, OURS, THEIRS);
-    commands.assertAllRan();
+    const { lun, ours } = served();
+    await preemptReservation(ours, DISK, OURS, THEIRS);
+    assert.deepEqual([lun.holder, [...lun.registrations.values()]], ["sg-n1", [OURS]]);
   });
 
-  test("the victim's key is still there: not taken, whatever sg_persist's status says", async () => {
-    const commands = expectCommands(...taken, asksKeys(OURS, THEIRS), asksHolder(OURS));
-    await assert.rejects(preemptReservation(commands, DISK, OURS, THEIRS), hasCode("volume-reserved"));
+  test("the victim's key is still there: not taken, whatever the LUN answered", async () => {
+    const { lun, ours } = served();
+    lun.failNext(/preempt/, {});
+    await assert.rejects(preemptReservation(ours, DISK, OURS, THEIRS), hasCode("volume-reserved"));
   });
 
-  test("somebody else holds it now, or nobody: not taken", async () => {
-    for (const holder of ["0x2222222222222222", undefined]) {
-      const commands = expectCommands(...taken, asksKeys(OURS), asksHolder(holder));
-      await assert.rejects(preemptReservation(commands, DISK, OURS, THEIRS), hasCode("volume-reserved"));
-    }
+  test("the victim is gone and somebody else holds it: not taken", async () => {
+    const { lun, ours } = served();
+    lun.registrations.set("sg-n2", "0x2222222222222222");
+    await assert.rejects(preemptReservation(ours, DISK, OURS, THEIRS), hasCode("volume-reserved"));
   });
 
   test("a command that fails ends it", async () => {
-    const commands = expectCommands({ run: registerKey(DISK, OURS), status: 15, stderr: "transport" });
-    await assert.rejects(preemptReservation(commands, DISK, OURS, THEIRS), hasCode("command-failed"));
-    commands.assertAllRan();
+    const { lun, ours } = served();
+    lun.failNext(/preempt/, LOST);
+    await assert.rejects(preemptReservation(ours, DISK, OURS, THEIRS), /no answer/);
+    assert.equal(lun.holder, "sg-n2");
   });
 });

@@ -1,83 +1,148 @@
 /**
- * SCSI-3 persistent reservations through sg_persist(8).
+ * SCSI-3 persistent reservations of LUNs.
  *
- * Type 5, write exclusive registrants only (SPC-4, 5.13.7): who is not registered can read but not write. Only the
- * node that serves is registered, so a reservation is the proof that nobody else writes.
+ * Type 5, write exclusive registrants only: who is not registered can read but not write. The holder is the node that
+ * serves. Keys and holders are compared in the form of `asPrinted`.
  */
+import { defined } from "../base/assert.ts";
 import { Fault } from "../base/fault.ts";
-import { commandFailed, type Command, type CommandResult, type Commands } from "../system/commands.ts";
+import type { Clock } from "../system/clock.ts";
+import { genericsOf, sendCommand, STATUS, UNIT_ATTENTION, type ScsiAnswer, type ScsiCommand } from "./generic.ts";
+import {
+  parseHolder,
+  parseKeys,
+  persistOut,
+  readKeysCommand,
+  readReservationCommand,
+  type PersistOut,
+  type PersistOutKeys,
+  type ReservationKey,
+  type ReservationState,
+} from "./persistent-reserve.ts";
 
-const TYPE = "5";
+/** What can be asked of the LUN behind a disk (a path of /dev). Each rejects where no clear answer came. */
+export interface Reservations {
+  readState(disk: string): Promise<ReservationState>;
+  readHolder(disk: string): Promise<ReservationKey | undefined>;
+  /** Whatever was registered before; on every path. Survives a power loss of the storage where it can. */
+  register(disk: string, key: ReservationKey): Promise<void>;
+  /** "conflict": another holds it, or this node is not registered. */
+  reserve(disk: string, key: ReservationKey): Promise<"done" | "conflict">;
+  /** Gives the reservation back and stays registered; nothing happens where this node does not hold it (SPC-4, 5.13.11.2). */
+  release(disk: string, key: ReservationKey): Promise<"done" | "conflict">;
+  /** The reservation goes with its holder's registration. */
+  unregister(disk: string, key: ReservationKey): Promise<"done" | "conflict">;
+  /** Takes registration and reservation from the victim, and ends the commands that it has under way. */
+  preemptAndAbort(disk: string, key: ReservationKey, victim: ReservationKey): Promise<"done" | "conflict">;
+}
+
+/** How a LUN is reached; a test puts its own here. */
+export interface ScsiPort {
+  readonly generics: (disk: string) => Promise<readonly string[]>;
+  readonly send: (generic: string, command: ScsiCommand) => Promise<ScsiAnswer>;
+}
+
 const TIMEOUT_MS = 4_000;
 
-/** 64-bit key as sg_persist prints it: "0x" and hexadecimal digits without leading zeros. */
-export type ReservationKey = string;
-
-/** A key as `sg_persist` will print it, from hexadecimal digits in any form: keys are compared as texts. */
-export function asPrinted(digits: string): ReservationKey {
-  return `0x${BigInt(`0x${digits.replace(/^0x/, "")}`).toString(16)}`;
+export function scsiPort(clock: Clock, timeScale: number): ScsiPort {
+  return {
+    generics: (disk) => genericsOf(disk),
+    send: (generic, command) => sendCommand(clock, generic, command, TIMEOUT_MS * timeScale),
+  };
 }
 
-export interface ReservationState {
-  readonly keys: readonly ReservationKey[];
-  readonly holder?: ReservationKey;
+export function openReservations(port: ScsiPort): Reservations {
+  const ask = async (disk: string, command: ScsiCommand): Promise<Buffer> => {
+    try {
+      const answer = await onFirstPath(port, disk, command);
+      if (answer.status === STATUS.good && answer.hostStatus === 0) return answer.data;
+      throw refusedBy(disk, answer);
+    } catch (error) {
+      throw unreadable(disk, error);
+    }
+  };
+  const tell = async (disk: string, action: PersistOut, keys: PersistOutKeys): Promise<"done" | "conflict"> =>
+    outcomeOf(disk, await onFirstPath(port, disk, persistOut(action, keys)));
+
+  const readHolder = async (disk: string): Promise<ReservationKey | undefined> =>
+    parseHolder(await ask(disk, readReservationCommand()));
+  return {
+    readHolder,
+    async readState(disk) {
+      const keys = parseKeys(await ask(disk, readKeysCommand()));
+      const holder = await readHolder(disk);
+      return { keys, ...(holder === undefined ? {} : { holder }) };
+    },
+    async register(disk, key) {
+      for (const generic of await port.generics(disk)) await registerOn(port, disk, generic, key);
+    },
+    reserve: (disk, own) => tell(disk, "reserve", { own }),
+    release: (disk, own) => tell(disk, "release", { own }),
+    async unregister(disk, own) {
+      const outcomes: ("done" | "conflict")[] = [];
+      for (const generic of await port.generics(disk))
+        outcomes.push(outcomeOf(disk, await sendAgain(port, generic, persistOut("register", { own }, false))));
+      return outcomes.includes("done") ? "done" : "conflict";
+    },
+    preemptAndAbort: (disk, own, victim) => tell(disk, "preempt-and-abort", { own, other: victim }),
+  };
 }
 
-function persist(args: readonly string[], disk: string): Command {
-  return { tool: "sg_persist", args: ["--no-inquiry", ...args, disk], timeoutMs: TIMEOUT_MS };
+/** APTPL is an offer: a LUN that cannot keep registrations over a power loss refuses it (SPC-4, 5.13.5). */
+async function registerOn(port: ScsiPort, disk: string, generic: string, key: ReservationKey): Promise<void> {
+  for (const aptpl of [true, false]) {
+    const answer = await sendAgain(port, generic, persistOut("register-and-ignore", { other: key }, aptpl));
+    if (answer.status === STATUS.good && answer.hostStatus === 0) return;
+    if (!aptpl || answer.senseKey !== ILLEGAL_REQUEST) throw refusedBy(disk, answer);
+  }
 }
 
-export const readKeys = (disk: string): Command => persist(["--in", "--read-keys"], disk);
-export const readReservation = (disk: string): Command => persist(["--in", "--read-reservation"], disk);
-/** Registers whatever was registered before; survives a power loss of the target where it can (APTPL). */
-export const registerKey = (disk: string, key: ReservationKey): Command =>
-  persist(["--out", "--register-ignore", `--param-sark=${key}`], disk);
-export const reserve = (disk: string, key: ReservationKey): Command =>
-  persist(["--out", "--reserve", `--param-rk=${key}`, `--prout-type=${TYPE}`], disk);
-/** Takes the reservation and ends what the victim has under way; only after the victim is known to be down. */
-export const preemptAndAbort = (disk: string, key: ReservationKey, victim: ReservationKey): Command =>
-  persist(["--out", "--preempt-abort", `--param-rk=${key}`, `--param-sark=${victim}`, `--prout-type=${TYPE}`], disk);
-/** Removing one's own key releases the reservation when its holder does it (SPC-4, 5.13.11.2). */
-export const unregister = (disk: string, key: ReservationKey): Command =>
-  persist(["--out", "--register", `--param-rk=${key}`, "--param-sark=0"], disk);
+const ILLEGAL_REQUEST = 0x05;
 
-export function parseKeys(stdout: string): readonly ReservationKey[] {
-  return [...stdout.matchAll(/^\s+(0x[0-9a-f]+)\s*$/gm)].map((match) => match[1] ?? "");
-}
-
-export function parseHolder(stdout: string): ReservationKey | undefined {
-  return /Key\s*=\s*(0x[0-9a-f]+)/.exec(stdout)?.[1];
-}
-
-/** A unit attention (reset, preempted) is reported once and clears itself: sg_persist ends with 6, and asking again answers. */
-const UNIT_ATTENTION_STATUS = 6;
-const ATTEMPTS_MAX = 3;
-
-async function runPersist(commands: Commands, command: Command): Promise<CommandResult> {
-  let result = await commands.run(command);
-  for (let attempt = 1; attempt < ATTEMPTS_MAX && result.status === UNIT_ATTENTION_STATUS; attempt++)
-    result = await commands.run(command);
-  return result;
-}
-
-/** What stands on the LUN now. Rejects where it cannot be read: unknown is not free. */
-export async function readState(commands: Commands, disk: string): Promise<ReservationState> {
-  const [keys, reservation] = await Promise.all(
-    [readKeys(disk), readReservation(disk)].map((command) => runPersist(commands, command)),
-  );
-  for (const [command, result] of [
-    [readKeys(disk), keys],
-    [readReservation(disk), reservation],
-  ] as const) {
-    if (result === undefined || result.status !== 0) {
-      throw unreadable(disk, result === undefined ? undefined : commandFailed(command, result));
+/** Whichever path answers: the state is the LUN's, not the path's. */
+async function onFirstPath(port: ScsiPort, disk: string, command: ScsiCommand): Promise<ScsiAnswer> {
+  let failure: unknown;
+  for (const generic of await port.generics(disk)) {
+    try {
+      const answer = await sendAgain(port, generic, command);
+      if (answer.hostStatus === 0) return answer;
+      failure = refusedBy(disk, answer);
+    } catch (error) {
+      failure = error;
     }
   }
-  const holder = parseHolder(reservation?.stdout ?? "");
-  return { keys: parseKeys(keys?.stdout ?? ""), ...(holder === undefined ? {} : { holder }) };
+  throw defined(failure, `${disk} has at least one path`);
 }
 
-function unreadable(disk: string, cause: Fault | undefined): Fault {
+/** A unit attention (reset, preempted) is reported once per path and clears itself; nothing was done (SAM-5, 5.14). */
+const ATTEMPTS_MAX = 4;
+
+async function sendAgain(port: ScsiPort, generic: string, command: ScsiCommand): Promise<ScsiAnswer> {
+  let answer = await port.send(generic, command);
+  for (let attempt = 1; attempt < ATTEMPTS_MAX && answer.senseKey === UNIT_ATTENTION; attempt++)
+    answer = await port.send(generic, command);
+  return answer;
+}
+
+function outcomeOf(disk: string, answer: ScsiAnswer): "done" | "conflict" {
+  if (answer.status === STATUS.reservationConflict) return "conflict";
+  if (answer.status === STATUS.good && answer.hostStatus === 0) return "done";
+  throw refusedBy(disk, answer);
+}
+
+function refusedBy(disk: string, answer: ScsiAnswer): Fault {
+  const sense =
+    answer.senseKey === 0
+      ? ""
+      : `, sense key ${answer.senseKey.toString(16)}, additional sense ${answer.additionalSense}`;
+  const transport = answer.hostStatus === 0 ? "" : `, transport error ${answer.hostStatus}`;
+  return new Fault({
+    code: "scsi-refused",
+    what: `${disk} answered with SCSI status ${answer.status.toString(16)}${sense}${transport}`,
+  });
+}
+
+function unreadable(disk: string, cause: unknown): Fault {
   return new Fault({
     kind: "refused",
     code: "reservation-unreadable",
@@ -89,9 +154,6 @@ function unreadable(disk: string, cause: Fault | undefined): Fault {
   });
 }
 
-/** SCSI status 0x18, RESERVATION CONFLICT, as sg_persist's exit status. */
-const CONFLICT_STATUS = 24;
-
 /**
  * Takes the reservation of a LUN that nobody holds; refused where somebody does.
  *
@@ -99,28 +161,33 @@ const CONFLICT_STATUS = 24;
  *   RESERVE finds out in any case.
  */
 export async function takeReservation(
-  commands: Commands,
+  reservations: Reservations,
   disk: string,
   key: ReservationKey,
   released = false,
 ): Promise<void> {
-  if (!released) await refuseReserved(commands, disk, key);
-  for (const command of [registerKey(disk, key), reserve(disk, key)]) {
-    const result = await runPersist(commands, command);
-    if (result.status === 0) continue;
-    const state = await readState(commands, disk);
-    if (state.holder !== key) await commands.run(unregister(disk, key));
-    throw result.status === CONFLICT_STATUS ? reservedByOther(disk, state.holder) : commandFailed(command, result);
+  // Asked before registering: with type 5 a mere registration beside the holder's would already allow writes.
+  const before = released ? undefined : await reservations.readHolder(disk);
+  if (before !== undefined && before !== key) throw reservedByOther(disk, before);
+  await reservations.register(disk, key);
+  try {
+    if ((await reservations.reserve(disk, key)) === "done") return;
+  } catch (error) {
+    await takeBack(reservations, disk, key);
+    throw error;
   }
+  throw reservedByOther(disk, await takeBack(reservations, disk, key));
 }
 
-/** Asked before registering: with type 5 a mere registration beside the holder's would already allow writes. */
-async function refuseReserved(commands: Commands, disk: string, key: ReservationKey): Promise<void> {
-  const reservation = readReservation(disk);
-  const found = await runPersist(commands, reservation);
-  if (found.status !== 0) throw unreadable(disk, commandFailed(reservation, found));
-  const holder = parseHolder(found.stdout);
-  if (holder !== undefined && holder !== key) throw reservedByOther(disk, holder);
+/** A registration without the reservation would allow writes beside the holder's. Resolves with who holds it. */
+async function takeBack(
+  reservations: Reservations,
+  disk: string,
+  key: ReservationKey,
+): Promise<ReservationKey | undefined> {
+  const { holder } = await reservations.readState(disk);
+  if (holder !== key) await reservations.unregister(disk, key);
+  return holder;
 }
 
 export function reservedByOther(disk: string, holder: ReservationKey | undefined, node?: string): Fault {
@@ -145,26 +212,28 @@ export function reservedByStranger(disk: string, holder: ReservationKey): Fault 
   });
 }
 
-/** Gives the LUN free; no error where this node is not registered. */
-export async function dropReservation(commands: Commands, disk: string, key: ReservationKey): Promise<void> {
-  const command = unregister(disk, key);
-  const result = await runPersist(commands, command);
-  if (result.status === 0) return;
-  const state = await readState(commands, disk);
-  if (state.keys.includes(key)) throw commandFailed(command, result);
+/** Gives the LUN free and ends the registration; no error where this node is not registered. */
+export async function dropReservation(reservations: Reservations, disk: string, key: ReservationKey): Promise<void> {
+  if ((await reservations.unregister(disk, key)) === "done") return;
+  const { keys } = await reservations.readState(disk);
+  if (!keys.includes(key)) return;
+  throw new Fault({
+    code: "reservation-not-dropped",
+    what: `${disk} still has this node's registration, and refuses to end it`,
+    remedy: `look at it: sg_persist --in --read-full-status ${disk}`,
+  });
 }
 
 /** Takes the reservation from a node that is known to be down, and makes sure that it is gone. */
 export async function preemptReservation(
-  commands: Commands,
+  reservations: Reservations,
   disk: string,
   key: ReservationKey,
   victim: ReservationKey,
 ): Promise<void> {
-  for (const command of [registerKey(disk, key), preemptAndAbort(disk, key, victim)]) {
-    const result = await runPersist(commands, command);
-    if (result.status !== 0) throw commandFailed(command, result);
-  }
-  const state = await readState(commands, disk);
-  if (state.keys.includes(victim) || state.holder !== key) throw reservedByOther(disk, state.holder);
+  await reservations.register(disk, key);
+  const outcome = await reservations.preemptAndAbort(disk, key, victim);
+  const state = await reservations.readState(disk);
+  if (outcome === "conflict" || state.keys.includes(victim) || state.holder !== key)
+    throw reservedByOther(disk, state.holder);
 }

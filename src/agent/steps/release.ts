@@ -226,7 +226,7 @@ export const releaseSteps: ReleaseSteps = {
 
   "release-luns": async ({ fileserver, volume }, context) => {
     for (const disk of factsOf(fileserver, volume, context).disks)
-      await dropReservation(context.node.commands, disk, context.node.reservationKey);
+      await dropReservation(context.node.reservations, disk, context.node.reservationKey);
   },
 
   "remove-namespaces": async ({ fileserver }, context, boundMs) => {

@@ -12,13 +12,7 @@ import { activateVolume, claim, mapperName } from "../../lvm/volume-group.ts";
 import type { FileserverSpec, VolumeSpec } from "../../model/spec.ts";
 import { nfsdTimes } from "../../nfs/configuration.ts";
 import { tickleInput } from "../../nfs/tickle.ts";
-import {
-  preemptReservation,
-  readState,
-  reservedByOther,
-  reservedByStranger,
-  takeReservation,
-} from "../../scsi/reservation.ts";
+import { preemptReservation, reservedByOther, reservedByStranger, takeReservation } from "../../scsi/reservation.ts";
 import { waitFor } from "../../system/clock.ts";
 import { runChecked } from "../../system/commands.ts";
 import { toolPath } from "../../system/tools.ts";
@@ -73,12 +67,12 @@ export const takeoverSteps: TakeoverSteps = {
     const { node } = context;
     for (const disk of factsOf(fileserver, volume, context).disks) {
       const victim = context.fencedKey;
-      const holder = victim === undefined ? undefined : (await readState(node.commands, disk)).holder;
+      const holder = victim === undefined ? undefined : await node.reservations.readHolder(disk);
       if (victim !== undefined && holder === victim)
-        await preemptReservation(node.commands, disk, node.reservationKey, victim);
+        await preemptReservation(node.reservations, disk, node.reservationKey, victim);
       else
-        await takeReservation(node.commands, disk, node.reservationKey, context.handedOver).catch((error: unknown) =>
-          Promise.reject(withNodeName(error, context, disk)),
+        await takeReservation(node.reservations, disk, node.reservationKey, context.handedOver).catch(
+          (error: unknown) => Promise.reject(withNodeName(error, context, disk)),
         );
     }
   },
