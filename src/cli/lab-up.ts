@@ -6,6 +6,7 @@ import type { CliCommand } from "./command.ts";
 import { LAB_NAME_OPTION, labNamed, labWorld, numberOption, wordOption } from "./lab-options.ts";
 import { serveLab } from "./lab-serve.ts";
 
+const ENGINES = ["standalone", "pacemaker"] as const;
 const CLUSTERS = ["none", "holdfast", "stock", "stock-tuned"] as const;
 
 export const LAB_UP: CliCommand = {
@@ -20,6 +21,10 @@ export const LAB_UP: CliCommand = {
     { flags: "--directors <n>", help: "directors d1, d2 … (0 to 4)" },
     { flags: "--suite <suite>", help: "Debian's name: trixie (13) or bookworm (12)" },
     { flags: "--cluster <kind>", help: "none, holdfast, stock or stock-tuned" },
+    {
+      flags: "--engine <engine>",
+      help: "of a Holdfast cluster: standalone (moves when told to) or pacemaker (fails over by itself)",
+    },
   ],
   run: async ({ options, io }) => {
     const startedMs = performance.now();
@@ -41,6 +46,7 @@ export const LAB_UP: CliCommand = {
       },
       suite: wordOption(options, "suite", SUITES),
       cluster,
+      engine: wordOption(options, "engine", ENGINES),
     });
     const served = report.state.cluster === "holdfast" ? await serveLab(paths.spec, io) : [];
     const durationMs = Math.round(performance.now() - startedMs);

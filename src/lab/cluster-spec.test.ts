@@ -7,7 +7,7 @@ import { planMachines } from "./plan.ts";
 
 test("the lab's spec is valid, and says what the lab is", () => {
   const nodes = planMachines({ nodes: 3, clients: 1, directors: 0 }).filter(({ role }) => role === "node");
-  const text = holdfastSpec("lab", nodes, "/home/some one/.holdfast-lab/lab/ssh_config");
+  const text = holdfastSpec("lab", nodes, "/home/some one/.holdfast-lab/lab/ssh_config", "pacemaker");
   matchesGolden("lab/holdfast.yaml", text);
   const spec = loadSpec(text, "holdfast.yaml");
   assert.deepEqual(
@@ -21,12 +21,12 @@ test("the lab's spec is valid, and says what the lab is", () => {
   assert.equal(spec.cluster.ssh.config, "/home/some one/.holdfast-lab/lab/ssh_config");
   assert.deepEqual(
     spec.fileservers.map((fileserver) => fileserver.name),
-    ["home", "media"],
+    ["home", "media", "projects", "scratch"],
   );
 });
 
 test("volumes are made only where there is none", () => {
-  const script = prepareVolumesScript();
+  const script = prepareVolumesScript(2);
   assert.match(script, /vgs --foreign .* \|\| return 0\n[^]*vgcreate/);
   assert.match(script, /^prepare home 0\nprepare media 1$/m);
 });

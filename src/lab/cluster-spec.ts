@@ -1,10 +1,16 @@
 /** The spec of the lab's cluster, and the preparation of its volumes, as text. Pure. */
-import { addressOf, LAB_FILESERVERS, type MachinePlan } from "./plan.ts";
+import { addressOf, fileserversOf, type MachinePlan } from "./plan.ts";
+import type { LabEngine } from "./state.ts";
 
 const LAN_PREFIX_IPV6 = "fd77::";
 
-/** Standalone engine: two fileservers, each with one volume on a LUN of its own. */
-export function holdfastSpec(labName: string, nodes: readonly MachinePlan[], sshConfigPath: string): string {
+/** Fileservers with one volume each, on a LUN of its own. */
+export function holdfastSpec(
+  labName: string,
+  nodes: readonly MachinePlan[],
+  sshConfigPath: string,
+  engine: LabEngine,
+): string {
   const nodeLines = nodes.map(
     ({ name, number }) =>
       `    - { name: ${name}, addresses: [${addressOf("lan", number)}, ${addressOf("ring", number)}] }`,
@@ -14,15 +20,23 @@ export function holdfastSpec(labName: string, nodes: readonly MachinePlan[], ssh
     "apiVersion: holdfast/v1",
     "cluster:",
     `  name: ${labName}`,
-    "  engine: standalone",
+    `  engine: ${engine}`,
     "  nodes:",
     ...nodeLines,
+    ...(engine === "pacemaker" ? ["  fencing:", "    - { agent: scsi }"] : []),
     "  ssh:",
     `    config: ${JSON.stringify(sshConfigPath)}`,
     "fileservers:",
-    ...LAB_FILESERVERS.flatMap(({ name, number }) => fileserverLines(name, number, nodes[0]?.name ?? "n1")),
+    ...fileserversOf(nodes.length).flatMap(({ name, number }, index) =>
+      fileserverLines(name, number, preferredNode(nodes, index)),
+    ),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** Two nodes: all on the first, so that the second is idle as most are; more: spread. */
+function preferredNode(nodes: readonly MachinePlan[], index: number): string {
+  return nodes[nodes.length > 2 ? index % nodes.length : 0]?.name ?? "n1";
 }
 
 function fileserverLines(name: string, number: number, prefer: string): readonly string[] {
@@ -48,8 +62,8 @@ function fileserverLines(name: string, number: number, prefer: string): readonly
  * hidden state folder and the exported one. Runs on the first node, which then owns the groups (system ID); a group that
  * another node owns is left alone. The exported folder is open to all, because root is squashed for clients.
  */
-export function prepareVolumesScript(): string {
-  const volumes = LAB_FILESERVERS.map(({ name }, index) => `prepare ${name} ${index}`);
+export function prepareVolumesScript(nodes: number): string {
+  const volumes = fileserversOf(nodes).map(({ name }, index) => `prepare ${name} ${index}`);
   return `set -eu
 PATH=/usr/sbin:/usr/bin
 prepare() {

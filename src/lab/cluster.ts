@@ -27,9 +27,11 @@ export async function setUpHoldfast(
   changed: readonly string[],
 ): Promise<void> {
   const nodes = planMachines(state.shape).filter(({ role }) => role === "node");
-  const spec = holdfastSpec(state.name, nodes, paths.sshConfig);
+  const spec = holdfastSpec(state.name, nodes, paths.sshConfig, state.engine);
   await writeFile(paths.spec, spec);
   await prepareVolumes(world, paths, nodes);
+  // Pacemaker's cluster is made by `apply`, as an administrator makes it.
+  if (state.engine === "pacemaker") return;
   const unit = await agentUnit();
   await Promise.all(
     nodes.map(({ name }) => installAgent(world, paths, state, name, spec, unit, changed.includes(name))),
@@ -39,7 +41,7 @@ export async function setUpHoldfast(
 async function prepareVolumes(world: LabWorld, paths: LabPaths, nodes: readonly MachinePlan[]): Promise<void> {
   const first = nodes[0]?.name ?? "n1";
   const result = await sshExec(world.commands, paths.sshConfig, first, ["bash", "-s"], {
-    input: prepareVolumesScript(),
+    input: prepareVolumesScript(nodes.length),
     timeoutMs: PREPARE_TIMEOUT_MS,
   });
   for (const line of result.stdout.trim().split("\n")) if (line !== "") world.progress(`${first}: ${line}`);

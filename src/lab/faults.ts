@@ -1,4 +1,5 @@
 /** Carries faults out. What each stands for is said in fault-words.ts. */
+import { existsSync } from "node:fs";
 import { unreachable } from "../base/assert.ts";
 import { Fault } from "../base/fault.ts";
 import { diskPlace, failDisk, healDisk, slowDisk } from "./disk-faults.ts";
@@ -6,6 +7,7 @@ import type { LabFault } from "./fault-words.ts";
 import { findLabProcesses, killProcess, pauseMachine, resumeMachine } from "./machines.ts";
 import type { LabPaths } from "./paths.ts";
 import { LUNS } from "./plan.ts";
+import { lunDisk } from "./qemu.ts";
 import { qmpSocket } from "./qemu.ts";
 import { withQmp } from "./qmp.ts";
 import { sshControlPath, sshExec } from "./ssh.ts";
@@ -73,7 +75,8 @@ async function heal(paths: LabPaths, fault: Extract<LabFault, { readonly kind: "
   }
   if (network !== undefined) return;
   const running = (await findLabProcesses(paths)).machines;
-  const disks = target === undefined ? [...LUNS, ...running.keys()] : [target];
+  const disks =
+    target === undefined ? [...LUNS.filter((lun) => existsSync(lunDisk(paths, lun))), ...running.keys()] : [target];
   for (const disk of disks) {
     const place = diskPlace(disk);
     if (running.has(place.machine)) await healDisk(paths, place);

@@ -26,6 +26,7 @@ const STATE: LabState = {
   cacheFolder: "/nonexistent",
   accelerator: "tcg",
   cluster: "none",
+  engine: "standalone",
   shape: { nodes: 2, clients: 1, directors: 0 },
   sshPorts: { st: 1, n1: 2, n2: 3, c1: 4 },
 };

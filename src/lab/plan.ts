@@ -26,7 +26,8 @@ export interface LabShape {
 export const NODES_MAX = 8;
 export const CLIENTS_MAX = 8;
 export const DIRECTORS_MAX = 4;
-export const LUNS: readonly string[] = ["lun0", "lun1"];
+/** Every LUN that a lab can have; one per fileserver. */
+export const LUNS: readonly string[] = ["lun0", "lun1", "lun2", "lun3"];
 export const LUN_SIZE_BYTES = 4 * 1024 ** 3;
 
 export interface MachinePlan {
@@ -74,7 +75,7 @@ export function planMachines(shape: LabShape): readonly MachinePlan[] {
   checkCount("directors", shape.directors, 0, DIRECTORS_MAX);
   return [
     // Storage first: nodes log in to it when they boot.
-    planMachine("storage", "st", 0),
+    { ...planMachine("storage", "st", 0), luns: LUNS.slice(0, fileserversOf(shape.nodes).length) },
     ...count(shape.nodes).map((index) => planMachine("node", `n${index + 1}`, index)),
     ...count(shape.clients).map((index) => planMachine("client", `c${index + 1}`, index)),
     ...count(shape.directors).map((index) => planMachine("director", `d${index + 1}`, index)),
@@ -95,7 +96,7 @@ function planMachine(role: Role, name: string, index: number): MachinePlan {
       mac: macOf(NETWORK_NUMBER[network], number),
       addresses: addressesOf(network, number),
     })),
-    luns: role === "storage" ? LUNS : [],
+    luns: [],
   };
 }
 
@@ -128,11 +129,26 @@ function checkCount(what: string, value: number, min: number, max: number): void
   });
 }
 
+export interface LabFileserver {
+  readonly name: string;
+  /** Last number of its addresses. */
+  readonly number: number;
+}
+
 /** Fileservers' own addresses, which every machine resolves by name. */
-export const LAB_FILESERVERS: readonly { readonly name: string; readonly number: number }[] = [
+const LAB_FILESERVERS: readonly LabFileserver[] = [
   { name: "home", number: 50 },
   { name: "media", number: 51 },
+  { name: "projects", number: 52 },
+  { name: "scratch", number: 53 },
 ];
+
+const FILESERVERS_OF_TWO_NODES = 2;
+
+/** More nodes than two have more to carry. */
+export function fileserversOf(nodes: number): readonly LabFileserver[] {
+  return nodes > 2 ? LAB_FILESERVERS : LAB_FILESERVERS.slice(0, FILESERVERS_OF_TWO_NODES);
+}
 
 /** /etc/hosts of every machine: all names that any lab can have, so that the image does not depend on the shape. */
 export function hostsFile(): string {

@@ -12,11 +12,14 @@ const stateSchema = z.object({
   cacheFolder: z.string(),
   accelerator: z.enum(["kvm", "tcg"]),
   cluster: z.enum(["none", "holdfast"]),
+  /** Of the cluster that Holdfast makes. */
+  engine: z.enum(["standalone", "pacemaker"]).default("standalone"),
   shape: z.object({ nodes: z.int(), clients: z.int(), directors: z.int() }),
   sshPorts: z.record(z.string(), z.int()),
 });
 
 export type LabState = z.infer<typeof stateSchema>;
+export type LabEngine = LabState["engine"];
 
 /** Undefined when there is no such lab. */
 export async function readState(path: string): Promise<LabState | undefined> {

@@ -2,7 +2,7 @@
 import { bytesOnDisk, findLabProcesses, machineState, memoryFile } from "./machines.ts";
 import { diskFaults, type DiskFaultState } from "./disk-faults.ts";
 import type { LabPaths } from "./paths.ts";
-import { LUNS, planMachines } from "./plan.ts";
+import { planMachines } from "./plan.ts";
 import { lunDisk, systemDisk } from "./qemu.ts";
 import { sshGreets } from "./ssh.ts";
 import type { LabState } from "./state.ts";
@@ -35,8 +35,9 @@ export interface LabStatus {
 
 export async function labStatus(paths: LabPaths, state: LabState): Promise<LabStatus> {
   const running = (await findLabProcesses(paths)).machines;
+  const plans = planMachines(state.shape);
   const machines = await Promise.all(
-    planMachines(state.shape).map(async (plan): Promise<MachineStatus> => {
+    plans.map(async (plan): Promise<MachineStatus> => {
       const on = running.has(plan.name);
       const memoryBytes = await bytesOnDisk(memoryFile(paths, plan.name));
       const port = state.sshPorts[plan.name];
@@ -55,10 +56,11 @@ export async function labStatus(paths: LabPaths, state: LabState): Promise<LabSt
       };
     }),
   );
+  const luns = plans.flatMap((plan) => plan.luns);
   const switchRunning = await isSwitchRunning(paths.sockets);
-  const disks = [...LUNS.filter(() => running.has("st")), ...running.keys()];
+  const disks = [...(running.has("st") ? luns : []), ...running.keys()];
   const disturbed = await Promise.all(disks.map((disk) => diskFaults(paths, disk)));
-  const lunBytes = await Promise.all(LUNS.map((lun) => bytesOnDisk(lunDisk(paths, lun))));
+  const lunBytes = await Promise.all(luns.map((lun) => bytesOnDisk(lunDisk(paths, lun))));
   return {
     name: state.name,
     folder: paths.folder,

@@ -16,7 +16,7 @@ import { cacheFolder, switchCommand, type LabPaths } from "./paths.ts";
 import { NETWORKS, planMachines, type LabShape, type MachinePlan } from "./plan.ts";
 import type { Suite } from "./recipe.ts";
 import { sshConfigText } from "./ssh.ts";
-import { readState, writeState, type LabState } from "./state.ts";
+import { readState, writeState, type LabEngine, type LabState } from "./state.ts";
 import { isSwitchRunning, waitForSwitch } from "./switch/client.ts";
 import type { SwitchConfig } from "./switch/config.ts";
 import type { LabWorld } from "./world.ts";
@@ -26,6 +26,7 @@ export interface UpChoice {
   readonly shape: { readonly [K in keyof LabShape]?: number | undefined };
   readonly suite?: Suite | undefined;
   readonly cluster?: LabState["cluster"] | undefined;
+  readonly engine?: LabEngine | undefined;
 }
 
 export interface UpReport {
@@ -105,6 +106,7 @@ async function settleState(
     cacheFolder: cache,
     accelerator,
     cluster: choice.cluster ?? before?.cluster ?? "none",
+    engine: choice.engine ?? before?.engine ?? "standalone",
     shape,
     sshPorts: await choosePorts(machines, before?.sshPorts ?? {}, new Set(running.keys())),
   };

@@ -23,6 +23,8 @@ import {
 /** What can be asked of the LUN behind a disk (a path of /dev). Each rejects where no clear answer came. */
 export interface Reservations {
   readState(disk: string): Promise<ReservationState>;
+  /** One question: a watch asks it several times a second. */
+  readKeys(disk: string): Promise<readonly ReservationKey[]>;
   readHolder(disk: string): Promise<ReservationKey | undefined>;
   /** Whatever was registered before; on every path. Survives a power loss of the storage where it can. */
   register(disk: string, key: ReservationKey): Promise<void>;
@@ -64,12 +66,15 @@ export function openReservations(port: ScsiPort): Reservations {
   const tell = async (disk: string, action: PersistOut, keys: PersistOutKeys): Promise<"done" | "conflict"> =>
     outcomeOf(disk, await onFirstPath(port, disk, persistOut(action, keys)));
 
+  const readKeys = async (disk: string): Promise<readonly ReservationKey[]> =>
+    parseKeys(await ask(disk, readKeysCommand()));
   const readHolder = async (disk: string): Promise<ReservationKey | undefined> =>
     parseHolder(await ask(disk, readReservationCommand()));
   return {
+    readKeys,
     readHolder,
     async readState(disk) {
-      const keys = parseKeys(await ask(disk, readKeysCommand()));
+      const keys = await readKeys(disk);
       const holder = await readHolder(disk);
       return { keys, ...(holder === undefined ? {} : { holder }) };
     },
