@@ -35,6 +35,7 @@ const TOOL_PATHS = {
   "rpc.nfsd": "/usr/sbin/rpc.nfsd",
   "rpc.statd": "/usr/sbin/rpc.statd",
   rpcbind: "/usr/sbin/rpcbind",
+  rpcinfo: "/usr/sbin/rpcinfo",
   "sm-notify": "/usr/sbin/sm-notify",
   sync: "/usr/bin/sync",
   // A name for the path that Debian 12 and 13 both answer to is made at install time (packaging/).
@@ -44,6 +45,14 @@ const TOOL_PATHS = {
   unshare: "/usr/bin/unshare",
   hostname: "/usr/bin/hostname",
   sh: "/usr/bin/sh",
+  attrd_updater: "/usr/sbin/attrd_updater",
+  cibadmin: "/usr/sbin/cibadmin",
+  "corosync-cfgtool": "/usr/sbin/corosync-cfgtool",
+  "corosync-quorumtool": "/usr/sbin/corosync-quorumtool",
+  crm_attribute: "/usr/sbin/crm_attribute",
+  crm_mon: "/usr/sbin/crm_mon",
+  crm_resource: "/usr/sbin/crm_resource",
+  stonith_admin: "/usr/sbin/stonith_admin",
 } as const;
 
 export type Tool = keyof typeof TOOL_PATHS;

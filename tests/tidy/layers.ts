@@ -41,6 +41,7 @@ const PACKAGE_USERS: Readonly<Record<string, readonly string[]>> = {
   commander: ["cli"],
   // Only in a source tree, to bundle what runs on the lab's machines; never part of what is shipped.
   esbuild: ["lab", "drill"],
+  "fast-xml-parser": ["pacemaker"],
   fastify: ["agent", "director", "console"],
   pino: ["agent", "director", "console"],
   yaml: ["model"],
