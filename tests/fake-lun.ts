@@ -6,7 +6,7 @@ import { STATUS, UNIT_ATTENTION, type ScsiAnswer, type ScsiCommand } from "../sr
 import type { ScsiPort } from "../src/scsi/reservation.ts";
 
 export interface FakeLun {
-  /** What a node with these paths sees of it, as any disk. */
+  /** What a node with these paths sees of it, whatever the disk is called. */
   port(...paths: readonly string[]): ScsiPort;
   /** The commands that came, as words: "sg-n1 register-and-ignore 0x1". */
   readonly heard: string[];

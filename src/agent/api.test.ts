@@ -5,6 +5,7 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { fakeControl } from "../../tests/fake-control.ts";
 import { SAMPLE_SPEC } from "../../tests/sample-spec.ts";
 import { Fault } from "../base/fault.ts";
 import { reservationKey, specHash } from "../model/derive.ts";
@@ -15,7 +16,6 @@ import { agentClient, type AgentClient } from "../wire/client.ts";
 import type { ClientsAnswer } from "../wire/clients.ts";
 import type { Timeline } from "../wire/timeline.ts";
 import { serveApi } from "./api.ts";
-import type { FileserverControl } from "./fileserver.ts";
 import { RunFault } from "./history.ts";
 
 const SPEC = loadSpec(SAMPLE_SPEC, "sample");
@@ -55,8 +55,7 @@ describe("the agent's face", () => {
   let client: AgentClient;
   let close: () => Promise<void>;
   const called: unknown[] = [];
-  const home: FileserverControl = {
-    spec: SPEC.fileservers[0] as FileserverSpec,
+  const home = fakeControl(SPEC.fileservers[0] as FileserverSpec, {
     status: () => Promise.resolve(STATUS),
     clients: () => Promise.resolve(CLIENTS),
     prepare: () => Promise.resolve("n1"),
@@ -72,9 +71,9 @@ describe("the agent's face", () => {
       }
       return Promise.resolve(TIMELINE);
     },
-    warm: () => Promise.resolve(),
+    announce: (successorSystemId) => void called.push(`announced ${successorSystemId}`),
     history: () => [TIMELINE],
-  };
+  });
 
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), "hf-api-"));
@@ -132,6 +131,13 @@ describe("the agent's face", () => {
     for (const successorSystemId of ['n2"] global/x=["', "n 2", ""])
       await assert.rejects(client.release("home", { successorSystemId }), hasCode("invalid-request", "invalid"));
     assert.equal(called.length, 2);
+  });
+
+  test("a planned move is announced with the successor's name for LVM, and with no other characters", async () => {
+    called.length = 0;
+    await client.handover("home", { successorSystemId: "n2" });
+    assert.deepEqual(called, ["announced n2"]);
+    await assert.rejects(client.handover("home", { successorSystemId: "n 2" }), hasCode("invalid-request", "invalid"));
   });
 
   test("an unknown fileserver", async () => {

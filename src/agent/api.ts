@@ -7,6 +7,7 @@ import { reservationKey } from "../model/derive.ts";
 import type { Spec } from "../model/spec.ts";
 import { asPrinted } from "../scsi/persistent-reserve.ts";
 import { endOnBug } from "./bug.ts";
+import { addClusterRoutes, type ClusterParts } from "./cluster-api.ts";
 import type { AgentStatus, ErrorAnswer, PrepareAnswer, RunAnswer } from "../wire/agent.ts";
 import type { FileserverControl } from "./fileserver.ts";
 import { RunFault } from "./history.ts";
@@ -18,14 +19,9 @@ const takeoverRequest = z
   .strictObject({ fencedNode: z.string().optional(), handedOver: z.boolean().optional() })
   .nullish();
 /** The characters that lvmsystemid(7) allows: it goes into an argument list. */
-const releaseRequest = z
-  .strictObject({
-    successorSystemId: z
-      .string()
-      .regex(/^[A-Za-z0-9_.+-]{1,128}$/)
-      .optional(),
-  })
-  .nullish();
+const systemId = z.string().regex(/^[A-Za-z0-9_.+-]{1,128}$/);
+const releaseRequest = z.strictObject({ successorSystemId: systemId.optional() }).nullish();
+const handoverRequest = z.strictObject({ successorSystemId: systemId });
 
 export interface ApiParts {
   readonly node: string;
@@ -33,6 +29,8 @@ export interface ApiParts {
   readonly specHash: string;
   readonly spec: Spec;
   readonly controls: ReadonlyMap<string, FileserverControl>;
+  /** What Pacemaker's agents ask for. */
+  readonly cluster?: ClusterParts;
 }
 
 export async function serveApi(socket: string, parts: ApiParts): Promise<FastifyInstance> {
@@ -47,6 +45,7 @@ export async function serveApi(socket: string, parts: ApiParts): Promise<Fastify
     return reply.status(HTTP_STATUS[fault.kind]).send(answer);
   });
   addRoutes(api, parts);
+  if (parts.cluster !== undefined) addClusterRoutes(api, parts.cluster);
   // A socket file left by a killed agent; systemd makes sure that there is only one.
   await rm(socket, { force: true });
   await api.listen({ path: socket });
@@ -73,6 +72,7 @@ function addRoutes(api: FastifyInstance, parts: ApiParts): void {
     version: parts.version,
     specHash: parts.specHash,
     fileservers: await Promise.all([...parts.controls.values()].map((one) => one.status())),
+    ...standingOf(parts),
   }));
   api.get("/v1/spec", () => Promise.resolve(parts.spec));
   api.get<Named>("/v1/fileservers/:name/clients", (request) => control(request.params.name).clients());
@@ -95,6 +95,26 @@ function addRoutes(api: FastifyInstance, parts: ApiParts): void {
   api.post<Named>("/v1/fileservers/:name/release", async (request): Promise<RunAnswer> => ({
     timeline: await control(request.params.name).release(parseBody(releaseRequest, request.body)?.successorSystemId),
   }));
+  api.post<Named>("/v1/fileservers/:name/handover", (request) => {
+    control(request.params.name).announce(parseBody(handoverRequest, request.body).successorSystemId);
+    return Promise.resolve({});
+  });
+}
+
+/** Only in engine pacemaker. */
+function standingOf({ cluster }: ApiParts): Pick<AgentStatus, "standing"> {
+  const registration = cluster?.registration;
+  if (registration === undefined) return {};
+  const luns = registration.luns();
+  const standing = registration.standing();
+  const missing = luns.known ? [] : [luns.why];
+  return {
+    standing: {
+      good: luns.known && standing?.good === true,
+      because: standing?.fenced === undefined ? missing : [`this node was fenced: ${standing.fenced}`, ...missing],
+      luns: standing?.luns ?? [],
+    },
+  };
 }
 
 /** What is asked for wrongly is the asker's mistake: nothing was tried. */

@@ -7,13 +7,18 @@ import type { Observed } from "../base/observed.ts";
 import type { Inheritance } from "../failover/grace.ts";
 import type { Ledger, Waiting } from "../failover/ledger.ts";
 import type { VolumeGroup } from "../lvm/volume-group.ts";
-import type { FileserverSpec, VolumeSpec } from "../model/spec.ts";
+import type { Engine, FileserverSpec, VolumeSpec } from "../model/spec.ts";
 import type { Reservations } from "../scsi/reservation.ts";
 import type { HolderClient } from "./holder-client.ts";
 
 export interface Node {
   readonly name: string;
   readonly cluster: string;
+  /**
+   * standalone: a node is registered on a LUN only while it serves from it, and holds the reservation then. pacemaker: it
+   * is registered on all of them from its boot until it is fenced, and who holds the reservation means nothing.
+   */
+  readonly engine: Engine;
   readonly commands: Commands;
   readonly reservations: Reservations;
   readonly clock: Clock;

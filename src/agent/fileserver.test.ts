@@ -29,6 +29,7 @@ function nodeWith(commands: Commands, log: (line: string) => void = () => undefi
   return {
     name: "n1",
     cluster: "lab",
+    engine: "standalone",
     commands,
     clock: systemClock,
     reservations: openReservations(fakeLun().port("sg-n1")),

@@ -7,7 +7,7 @@
  *   fileserver, and past timelines.
  */
 import { explain, Fault } from "../base/fault.ts";
-import { isEmpty } from "../failover/judge.ts";
+import { isEmpty, type Judgement } from "../failover/judge.ts";
 import { step as stepMachine, type FileserverState } from "../failover/machine.ts";
 import { releaseGraph } from "../failover/release.ts";
 import { takeoverGraph } from "../failover/takeover.ts";
@@ -20,6 +20,8 @@ import type { Timeline } from "../wire/timeline.ts";
 import { endOnBug } from "./bug.ts";
 import { clientsOf } from "./clients.ts";
 import { NOTHING_WATCHED, scaled, type Node, type StepContext, type WatchEnd } from "./context.ts";
+import { openHandover } from "./handover.ts";
+import { openHealth } from "./health.ts";
 import { openHistory, RunFault } from "./history.ts";
 import { exists } from "./inside.ts";
 import { servedConnections } from "./look-at-service.ts";
@@ -27,7 +29,9 @@ import { notifyForgotten } from "./notify.ts";
 import { observe, type Found } from "./observe.ts";
 import { labelledForUs, lookAtDisks, type Looked } from "./prepared.ts";
 import { probeBeforeMove } from "./probe.ts";
+import type { WatchedFileserver } from "./registration.ts";
 import { inheritFromRunning, watchService, type ServiceWatch } from "./service-watch.ts";
+import { openSilence } from "./silence.ts";
 import { openStandby } from "./standby.ts";
 
 /** After a release the other node takes over; rebuilding the standby here must not compete with it. */
@@ -42,7 +46,16 @@ export interface TakeoverCircumstances {
   readonly handedOver: boolean;
 }
 
-export interface FileserverControl {
+export interface FileserverSight {
+  /** The run under way. */
+  readonly running?: FileserverState;
+  readonly judgement: Judgement;
+  /** Nothing of the volumes is here, and nobody is served. */
+  readonly empty: boolean;
+  readonly silencedBecause?: string;
+}
+
+export interface FileserverControl extends WatchedFileserver {
   readonly spec: FileserverSpec;
   status(): Promise<FileserverStatus>;
   /** Refused where this node does not serve it. */
@@ -55,6 +68,14 @@ export interface FileserverControl {
   prepare(): Promise<string | undefined>;
   takeover(circumstances?: TakeoverCircumstances): Promise<Timeline>;
   release(successorSystemId?: string): Promise<Timeline>;
+  /** A planned move: the next release labels the volume groups for the successor, the next takeover here relies on it. */
+  announce(successorSystemId: string): void;
+  /** The announced successor is this node, which has prepared itself. */
+  isSuccessor(): boolean;
+  /** What is here, and why it is silent where it is. Rejects where that cannot be found out. */
+  sight(): Promise<FileserverSight>;
+  /** What a close look at a serving fileserver finds wanting; nothing where all is well. */
+  check(boundMs: number): Promise<readonly string[]>;
   /**
    * For an agent that has just started: brings the warm standby up where nothing of the volumes is here, and watches
    * what serves. What is half done stays: whether to complete or to undo it is for whoever asks next.
@@ -67,6 +88,9 @@ export interface FileserverControl {
 export function controlFileserver(node: Node, spec: FileserverSpec): FileserverControl {
   const standby = openStandby(node, spec);
   const history = openHistory(node, spec.name);
+  const silence = openSilence(node, spec);
+  const handover = openHandover(node);
+  const health = openHealth(node, spec);
   let running: FileserverState | undefined;
   let prepared: Looked | undefined;
   let watch: ServiceWatch | undefined;
@@ -114,10 +138,12 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     const looked = await lookAtDisks(node, spec, prepared);
     await standby.connect();
     const watched = await endWatch();
+    silence.forget();
     const startedAtMs = node.clock.wallMs();
     const result = await standby.run(releaseGraph(spec, successorSystemId), standby.context(looked, { watched }));
     // What was found before the release is not what the next takeover finds.
     prepared = undefined;
+    handover.forget();
     return {
       timeline: history.remember("release", startedAtMs, result),
       ...(result.fault === undefined ? {} : { fault: result.fault }),
@@ -143,10 +169,11 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
   }
 
   /**
-   * Where nothing of the volumes is here, no reservation may be: an agent or a node that died between the two would
+   * Engine standalone. Where nothing of the volumes is here, no reservation may be: an agent or a node that died between the two would
    * keep the volumes from every other node, and nobody would be left to ask for their release.
    */
   async function dropOwnReservations(): Promise<void> {
+    if (node.engine === "pacemaker") return;
     const { facts } = await lookAtDisks(node, spec, undefined);
     for (const disk of new Set([...facts.values()].flatMap(({ disks }) => disks)))
       await dropReservation(node.reservations, disk, node.reservationKey);
@@ -203,6 +230,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
       const context = standby.context(looked, fencedKey === undefined ? {} : { fencedKey });
       const result = await standby.run(takeoverGraph(spec), context);
       prepared = undefined;
+      handover.forget();
       if (result.fault === undefined) {
         watchTakenOver(context);
         return history.remember("takeover", startedAtMs, result);
@@ -231,7 +259,10 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
       return {
         name: spec.name,
         state: running ?? judgement.state,
-        because: judgement.lacks.map((lack) => `${lack} is missing`),
+        because: [
+          ...judgement.lacks.map((lack) => `${lack} is missing`),
+          ...(silence.because() === undefined ? [] : [`its address is silent: ${silence.because()}`]),
+        ],
         addresses,
         connections: serving ? servedConnections(spec, insidePid).length : 0,
         nfsdThreads: sighting.nfsdThreads,
@@ -280,7 +311,42 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
       });
     },
 
-    async release(successorSystemId) {
+    announce: (successorSystemId) => handover.announce(successorSystemId),
+    isSuccessor: () => prepared !== undefined && handover.announced() === prepared.systemId,
+    silence: (because) => silence.begin(because, running === "releasing"),
+    silenced: () => silence.because() !== undefined,
+
+    async resume() {
+      await exclusively("taking-over", async () => {
+        const { sighting } = await look();
+        const whole = sighting.nfsdThreads > 0 && sighting.volumesMounted === sighting.volumes;
+        if (!whole || sighting.requestsHeld) return silence.forget();
+        const { client, pid } = await standby.connect();
+        await silence.end(client, pid);
+      });
+    },
+
+    async inUse() {
+      return running === "taking-over" || running === "releasing" || !isEmpty((await look()).sighting);
+    },
+
+    async sight() {
+      const { judgement, sighting } = await look();
+      const silencedBecause = silence.because();
+      return {
+        judgement,
+        empty: isEmpty(sighting),
+        ...(running === undefined ? {} : { running }),
+        ...(silencedBecause === undefined ? {} : { silencedBecause }),
+      };
+    },
+
+    async check(boundMs) {
+      const { client, pid } = await standby.connect();
+      return health.look(client, pid, boundMs);
+    },
+
+    async release(successorSystemId = handover.announced()) {
       const { effect } = stepMachine(await stateNow(), "release-asked");
       if (effect === "answer-done")
         return history.remember("release", node.clock.wallMs(), { steps: [], durationMs: 0 });

@@ -9,6 +9,8 @@ export const PLACES = {
   cgroups: "/sys/fs/cgroup/holdfast.slice",
   /** Names a step id: the agent kills itself when that step begins. For drills of crash points; root only, removed when read. */
   crashPoint: "/run/holdfast/crash-at",
+  /** The LUNs on which this node has registered since it was booted. */
+  registered: "/run/holdfast/registered",
 } as const;
 
 /** The node's own holder; no fileserver can have this name (RFC 1123 labels have no underscore). */
@@ -32,6 +34,9 @@ export function scopeFolder(fileserver: string): string {
 export function volumePath(volume: VolumeSpec): string {
   return `/run/holdfast/volumes/${volume.name}`;
 }
+
+/** Of the fileserver's link, in the sysfs mounted inside: it shows the fileserver's own links. */
+export const LINK_FLAGS = "/run/holdfast/sys/class/net/eth0/flags";
 
 /** State that must survive a move: on the first volume, above its exports, root only. */
 export function statePath(fileserver: FileserverSpec): string {

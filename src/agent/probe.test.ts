@@ -40,6 +40,7 @@ function nodeWith(...expected: readonly ExpectedCommand[]): Node {
   return {
     name: "n1",
     cluster: "lab",
+    engine: "standalone",
     commands: expectCommands(...expected),
     clock: systemClock,
     reservations: openReservations(fakeLun().port("sg-n1")),

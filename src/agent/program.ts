@@ -1,6 +1,7 @@
 /** `holdfast agent`: the resident program on each node. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
+import { defined } from "../base/assert.ts";
 import { explain, Fault, messageOf } from "../base/fault.ts";
 import { reservationKey, specHash } from "../model/derive.ts";
 import { loadSpec } from "../model/load.ts";
@@ -15,7 +16,11 @@ import type { Node } from "./context.ts";
 import { controlFileserver, type FileserverControl } from "./fileserver.ts";
 import { openHolder } from "./holder-client.ts";
 import { hostCommands } from "./host-commands.ts";
+import { findLuns } from "./luns.ts";
 import { holderFolder, HOST_HOLDER, PLACES } from "./places.ts";
+import { watchRegistration } from "./registration.ts";
+import { registrationMarker } from "./registration-marker.ts";
+import { goDownAtOnce } from "./self-fence.ts";
 import { startHostHolder } from "./start-holder.ts";
 
 export interface AgentSettings {
@@ -43,12 +48,25 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
   const controls = new Map<string, FileserverControl>(
     spec.fileservers.map((one) => [one.name, controlFileserver(node, one)]),
   );
+  const keys = nodeKeys(spec);
+  const registration =
+    spec.cluster.engine === "pacemaker"
+      ? watchRegistration({
+          node,
+          clusterKeys: [...keys.values()],
+          findLuns: () => findLuns(node, spec.fileservers),
+          marker: registrationMarker(),
+          fileservers: controls,
+          goDown: goDownAtOnce,
+        })
+      : undefined;
   const api = await serveApi(settings.socket, {
     node: name,
     version: settings.version,
     specHash: specHash(spec),
     spec,
     controls,
+    cluster: { node, controls, registration, keys, goDown: goDownAtOnce },
   });
   log(`agent of ${name}: ${controls.size} fileservers, socket ${settings.socket}`);
   const ended = new Promise<string>((resolve) => {
@@ -62,6 +80,7 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
     });
   }
   log(`ended by ${await ended}`);
+  registration?.stop();
   await api.close();
 }
 
@@ -90,17 +109,25 @@ function makeNode(spec: Spec, name: string, parts: Pick<Node, "commands" | "time
       remedy: "correct cluster.nodes, or give the name with --node",
     });
   }
-  const keyOf = (node: string): string => asPrinted(reservationKey(cluster, node));
-  const keys = new Map(nodes.map((node) => [keyOf(node.name), node.name as string]));
+  const keys = nodeKeys(spec);
+  const names = new Map([...keys].map(([node, key]) => [key, node]));
   return {
     name,
     cluster,
+    engine: spec.cluster.engine,
     ...parts,
     clock: systemClock,
     reservations: openReservations(scsiPort(systemClock, parts.timeScale)),
-    reservationKey: keyOf(name),
-    nodeOfKey: (key) => keys.get(key),
+    reservationKey: defined(keys.get(name), "the node is one of the spec's"),
+    nodeOfKey: (key) => names.get(key),
   };
+}
+
+/** Reservation keys of all nodes, by name. */
+function nodeKeys({ cluster }: Spec): ReadonlyMap<string, string> {
+  return new Map(
+    cluster.nodes.map(({ name }) => [name as string, asPrinted(reservationKey(cluster.name, name))] as const),
+  );
 }
 
 /** Loaded before they are needed: the first mount of an XFS would load a megabyte of module while clients wait. */

@@ -56,6 +56,7 @@ function contextWith(clock: Clock, timeScale = 1): StepContext {
     node: {
       name: "n1",
       cluster: "lab",
+      engine: "standalone",
       commands: expectCommands(),
       clock,
       reservations: openReservations(fakeLun().port("sg-n1")),

@@ -57,8 +57,7 @@ export function concludeLun(sight: LunSight, rules: StandingRules): LunStanding 
   const { lun, keys, registered, inUse, unverifiedMs } = sight;
   const as = (conclusion: Conclusion, because: string): LunStanding => ({ lun, conclusion, because });
   if (!keys.known) {
-    if (registered && inUse && unverifiedMs >= rules.silenceAfterMs)
-      return as("silence", `unverified for ${Math.round(unverifiedMs)} ms: ${keys.why}`);
+    if (registered && inUse && unverifiedMs >= rules.silenceAfterMs) return as("silence", `for too long: ${keys.why}`);
     return as("wait", keys.why);
   }
   const own = keys.value.includes(rules.ownKey);

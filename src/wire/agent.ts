@@ -1,6 +1,7 @@
 /** What the agent says on its socket. */
 import type { FaultDocument } from "../base/fault.ts";
 import type { FileserverState } from "../failover/machine.ts";
+import type { LunStanding } from "../failover/standing.ts";
 import type { GraceStatus } from "./clients.ts";
 import type { Timeline } from "./timeline.ts";
 
@@ -11,6 +12,15 @@ export interface AgentStatus {
   /** Of the spec that the agent works with. */
   readonly specHash: string;
   readonly fileservers: readonly FileserverStatus[];
+  /** Engine pacemaker: this node's registration on the fileservers' LUNs. */
+  readonly standing?: StandingStatus;
+}
+
+export interface StandingStatus {
+  /** It may serve, and may fence others. */
+  readonly good: boolean;
+  readonly because: readonly string[];
+  readonly luns: readonly LunStanding[];
 }
 
 export interface FileserverStatus {
@@ -37,6 +47,12 @@ export interface PrepareAnswer {
 export interface ReleaseRequest {
   /** From the successor's PrepareAnswer. */
   readonly successorSystemId?: string;
+}
+
+/** To both nodes of a planned move that the engine is about to make. */
+export interface HandoverRequest {
+  /** From the successor's PrepareAnswer. */
+  readonly successorSystemId: string;
 }
 
 export interface TakeoverRequest {

@@ -1,7 +1,15 @@
 /** Speaks HTTP/JSON to an agent over a unix socket: on the node itself, or forwarded by OpenSSH. */
 import { request } from "node:http";
 import { Fault, faultFromDocument, messageOf } from "../base/fault.ts";
-import type { AgentStatus, ErrorAnswer, PrepareAnswer, ReleaseRequest, RunAnswer, TakeoverRequest } from "./agent.ts";
+import type {
+  AgentStatus,
+  ErrorAnswer,
+  HandoverRequest,
+  PrepareAnswer,
+  ReleaseRequest,
+  RunAnswer,
+  TakeoverRequest,
+} from "./agent.ts";
 import type { ClientsAnswer } from "./clients.ts";
 import type { Timeline } from "./timeline.ts";
 
@@ -13,6 +21,8 @@ export interface AgentClient {
   prepare(fileserver: string): Promise<PrepareAnswer>;
   takeover(fileserver: string, request?: TakeoverRequest): Promise<Timeline>;
   release(fileserver: string, request?: ReleaseRequest): Promise<Timeline>;
+  /** Announces a planned move to a node that takes part in it; forgotten after a minute. */
+  handover(fileserver: string, request: HandoverRequest): Promise<void>;
 }
 
 export interface AgentClientOptions {
@@ -36,6 +46,7 @@ export function agentClient(options: AgentClientOptions): AgentClient {
     prepare: (fileserver) => post<PrepareAnswer>(fileserver, "prepare"),
     takeover: async (fileserver, body) => (await post<RunAnswer>(fileserver, "takeover", body)).timeline,
     release: async (fileserver, body) => (await post<RunAnswer>(fileserver, "release", body)).timeline,
+    handover: async (fileserver, body) => void (await post<object>(fileserver, "handover", body)),
   };
 }
 

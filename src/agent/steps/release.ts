@@ -225,8 +225,11 @@ export const releaseSteps: ReleaseSteps = {
   },
 
   "release-luns": async ({ fileserver, volume }, context) => {
+    // A node that was fenced would be let in where no reservation stands (docs/fencing.md).
+    if (context.node.engine === "pacemaker") return { outcome: "already", detail: "the reservation stays" };
     for (const disk of factsOf(fileserver, volume, context).disks)
       await dropReservation(context.node.reservations, disk, context.node.reservationKey);
+    return undefined;
   },
 
   "remove-namespaces": async ({ fileserver }, context, boundMs) => {

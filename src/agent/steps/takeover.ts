@@ -6,7 +6,6 @@ import { known, unknown, type Observed } from "../../base/observed.ts";
 import { ruleBeforeOpening } from "../../failover/grace.ts";
 import { standbyDaemons } from "../../failover/judge.ts";
 import type { ClientConnection, MonitoredClient } from "../../failover/ledger.ts";
-import { OPEN_GROUP } from "../../linux/hold-filter.ts";
 import type { HolderCommand } from "../../linux/holder.ts";
 import { activateVolume, claim, mapperName } from "../../lvm/volume-group.ts";
 import type { FileserverSpec, VolumeSpec } from "../../model/spec.ts";
@@ -16,6 +15,7 @@ import { preemptReservation, reservedByOther, reservedByStranger, takeReservatio
 import { waitFor } from "../../system/clock.ts";
 import { runChecked } from "../../system/commands.ts";
 import { toolPath } from "../../system/tools.ts";
+import { openLinkCommands } from "../address.ts";
 import { factsOf, type StepContext } from "../context.ts";
 import { runInside, saidBy, type HolderResult } from "../holder-client.ts";
 import { linkIsUp, mapperDevice, mountsInside, nfsdThreads, openFiles, scopeProcesses } from "../inside.ts";
@@ -24,6 +24,7 @@ import { readList } from "../look-at-service.ts";
 import { exportedPath, insidePath, volumePath } from "../places.ts";
 import { notifyRetired } from "../notify.ts";
 import { probeAddress, refuseTaken } from "../probe.ts";
+import { confirmRegistered } from "../registered-luns.ts";
 import type { StepRunners } from "../runner.ts";
 import {
   forgetRetired,
@@ -66,6 +67,10 @@ export const takeoverSteps: TakeoverSteps = {
   "reserve-luns": async ({ fileserver, volume }, context) => {
     const { node } = context;
     for (const disk of factsOf(fileserver, volume, context).disks) {
+      if (node.engine === "pacemaker") {
+        await confirmRegistered(node, disk);
+        continue;
+      }
       const victim = context.fencedKey;
       const holder = victim === undefined ? undefined : await node.reservations.readHolder(disk);
       if (victim !== undefined && holder === victim)
@@ -187,24 +192,7 @@ export const takeoverSteps: TakeoverSteps = {
 
   "open-address": async ({ fileserver }, context, boundMs) => {
     await refuseSilentPorts(fileserver);
-    const ip = toolPath("ip");
-    await runInside(
-      context.holder(),
-      [
-        [ip, "link", "set", "eth0", "group", String(OPEN_GROUP), "up"],
-        ...fileserver.gateways.map((gateway): HolderCommand => [
-          ip,
-          "route",
-          "replace",
-          "default",
-          "via",
-          gateway,
-          "dev",
-          "eth0",
-        ]),
-      ],
-      boundMs,
-    );
+    await runInside(context.holder(), openLinkCommands(fileserver), boundMs);
     if (!(await linkIsUp(context.insidePid())))
       throw new Fault({ code: "link-not-up", what: `the link of ${fileserver.name} did not come up` });
   },

@@ -1,0 +1,91 @@
+/**
+ * A close look at a serving fileserver, as often as the engine asks: does its server answer through its address, can
+ * its volume be written. One small program is started, by the holder: a socket can be opened in a namespace only by
+ * who is inside.
+ */
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import { messageOf } from "../base/fault.ts";
+import type { CidrAddress, FileserverSpec } from "../model/spec.ts";
+import { toolPath } from "../system/tools.ts";
+import type { Node } from "./context.ts";
+import { saidBy, type HolderClient } from "./holder-client.ts";
+import { stateFolder } from "./state-folder.ts";
+
+export interface Health {
+  /** What is wanting, a line each. Never rejects. */
+  look(holder: HolderClient, insidePid: number, boundMs: number): Promise<readonly string[]>;
+}
+
+const NFS_PROGRAM = "100003";
+const NFS_PORT = 2049;
+/** Always the same few bytes in place: a full volume has room for them. */
+const NAME = "health";
+const RECORD_BYTES = 32;
+
+export function openHealth(node: Node, fileserver: FileserverSpec): Health {
+  let writing: Promise<string | undefined> | undefined;
+
+  function write(path: string): Promise<string | undefined> {
+    // A write that hangs is not joined by others: each would hold a thread of its own.
+    writing ??= writeRecord(path, node.clock.wallMs()).finally(() => {
+      writing = undefined;
+    });
+    return writing;
+  }
+
+  return {
+    async look(holder, insidePid, boundMs) {
+      const late = node.clock.sleep(boundMs).then(() => `a write to its volume did not end within ${boundMs} ms`);
+      const problems = await Promise.all([
+        Promise.race([write(`${stateFolder(insidePid, fileserver).path}/${NAME}`), late]),
+        callNull(holder, fileserver, boundMs),
+      ]);
+      return problems.filter((problem) => problem !== undefined);
+    },
+  };
+}
+
+async function writeRecord(path: string, wallMs: number): Promise<string | undefined> {
+  try {
+    const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+    try {
+      await file.write(String(wallMs).padEnd(RECORD_BYTES), 0);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    return undefined;
+  } catch (error) {
+    // Clients may fill a volume: that is no failure of the service.
+    if (error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT"))
+      return undefined;
+    return `its volume cannot be written: ${messageOf(error)}`;
+  }
+}
+
+/** RPC NULL, the call that every version has and that does nothing (RFC 5531, section 12). */
+async function callNull(
+  holder: HolderClient,
+  fileserver: FileserverSpec,
+  boundMs: number,
+): Promise<string | undefined> {
+  const [address] = fileserver.addresses;
+  if (address === undefined) return undefined;
+  const version = fileserver.protocols.includes("v3") ? "3" : "4";
+  const transport = address.family === 4 ? "tcp" : "tcp6";
+  const seconds = String(Math.max(1, Math.ceil(boundMs / 1000)));
+  // rpcinfo has no bound of its own that could be set (rpcinfo(8)); `timeout` has.
+  const call = [toolPath("rpcinfo"), "-a", universalAddress(address, NFS_PORT), "-T", transport, NFS_PROGRAM, version];
+  try {
+    const result = await holder.run([[toolPath("timeout"), seconds, ...call]], boundMs + 1_000);
+    return result.status === 0 ? undefined : `its NFS server does not answer at ${address.address}: ${saidBy(result)}`;
+  } catch (error) {
+    return `its NFS server was not asked: ${messageOf(error)}`;
+  }
+}
+
+/** RFC 5665, section 5.2.3.3: the port as two numbers of a byte each. */
+export function universalAddress({ address }: Pick<CidrAddress, "address">, port: number): string {
+  return `${address}.${port >> 8}.${port & 0xff}`;
+}

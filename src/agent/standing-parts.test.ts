@@ -1,0 +1,209 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { expectCommands, recorded, type ExpectedCommands } from "../../tests/expected-commands.ts";
+import { fakeLuns, type FakeLuns } from "../../tests/fake-luns.ts";
+import { manualClock } from "../../tests/manual-clock.ts";
+import { SAMPLE_SPEC } from "../../tests/sample-spec.ts";
+import { Fault } from "../base/fault.ts";
+import { loadSpec } from "../model/load.ts";
+import type { FileserverName } from "../model/names.ts";
+import type { FileserverSpec } from "../model/spec.ts";
+import { takeLinkDown } from "./address.ts";
+import type { Node } from "./context.ts";
+import { openHandover } from "./handover.ts";
+import { universalAddress } from "./health.ts";
+import { findLuns, identifyDisk } from "./luns.ts";
+import { confirmRegistered } from "./registered-luns.ts";
+import { registrationMarker } from "./registration-marker.ts";
+import { goDownAtOnce } from "./self-fence.ts";
+
+const HOME = loadSpec(SAMPLE_SPEC, "sample").fileservers[0] as FileserverSpec;
+const NAMES = new Map([
+  ["0x1", "n1"],
+  ["0x2", "n2"],
+]);
+const folder = mkdtempSync(join(tmpdir(), "hf-luns-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+function nodeWith(storage: FakeLuns, commands: ExpectedCommands = expectCommands()): Node {
+  return {
+    name: "n1",
+    cluster: "lab",
+    engine: "pacemaker",
+    commands,
+    reservations: storage.reservationsOf("n1"),
+    clock: manualClock(),
+    timeScale: 1,
+    reservationKey: "0x1",
+    nodeOfKey: (key) => NAMES.get(key),
+    log: () => undefined,
+  };
+}
+
+describe("the LUNs of all fileservers", () => {
+  const pvs = { run: "pvs --foreign --reportformat json -o pv_name,vg_systemid --select vg_name=home" };
+  const lvs = { run: "lvs --foreign --reportformat json -o lv_name,segtype --select vg_name=home" };
+  const found = [
+    { ...pvs, stdout: recorded("lvm/pvs-home.txt") },
+    { ...lvs, stdout: recorded("lvm/lvs-home.txt") },
+  ];
+  const media: FileserverSpec = {
+    ...HOME,
+    name: "media" as FileserverName,
+    volumes: HOME.volumes.map((volume) => ({ ...volume, device: { kind: "disk", path: "/dev/null" } })),
+  };
+
+  test("by the names that they have for themselves, in their order; one that two fileservers share is one", async () => {
+    const identify = (disk: string): Promise<string> => Promise.resolve(disk === "/dev/sda" ? "naa.2" : "naa.1");
+    const apart = await findLuns(nodeWith(fakeLuns(), expectCommands(...found)), [HOME, media], identify);
+    assert.deepEqual(apart, {
+      luns: [
+        { name: "naa.1", disk: "/dev/null", fileservers: ["media"] },
+        { name: "naa.2", disk: "/dev/sda", fileservers: ["home"] },
+      ],
+      missing: [],
+    });
+    const shared = await findLuns(nodeWith(fakeLuns(), expectCommands(...found)), [HOME, media], () =>
+      Promise.resolve("naa.1"),
+    );
+    assert.deepEqual(shared.luns, [{ name: "naa.1", disk: "/dev/sda", fileservers: ["home", "media"] }]);
+  });
+
+  test("what is not found, and what has no name, is told; the others are found", async () => {
+    const none = { ...lvs, stdout: recorded("lvm/lvs-none.txt") };
+    const missing = await findLuns(
+      nodeWith(fakeLuns(), expectCommands({ ...pvs, stdout: recorded("lvm/pvs-home.txt") }, none)),
+      [HOME, media],
+      () => Promise.resolve("naa.1"),
+    );
+    assert.deepEqual([missing.luns.length, missing.missing.length], [1, 1]);
+    assert.match(missing.missing[0] ?? "", /the disks of home/);
+    const nameless = await findLuns(nodeWith(fakeLuns()), [media], () => Promise.resolve(undefined));
+    assert.deepEqual(nameless, { luns: [], missing: ["/dev/null of media has no identification"] });
+    assert.equal(await identifyDisk("/dev/null"), undefined);
+  });
+});
+
+describe("before a takeover in engine pacemaker", () => {
+  const DISK = "/dev/sda";
+  const lunOf = (storage: FakeLuns) => {
+    const lun = storage.luns.get(DISK);
+    assert.ok(lun !== undefined);
+    return lun;
+  };
+
+  test("registered, whoever of the cluster holds the reservation: nothing is taken", async () => {
+    const storage = fakeLuns(DISK);
+    const [one, other] = [storage.reservationsOf("n1"), storage.reservationsOf("n2")];
+    await other.register(DISK, "0x2");
+    await other.reserve(DISK, "0x2");
+    await one.register(DISK, "0x1");
+    lunOf(storage).heard.length = 0;
+    await confirmRegistered(nodeWith(storage), DISK);
+    assert.deepEqual(
+      lunOf(storage).heard.map((words) => words.split(" ")[1]),
+      ["read-keys", "read-reservation"],
+    );
+  });
+
+  test("no reservation stands: it is made, so that who is not registered cannot write", async () => {
+    const storage = fakeLuns(DISK);
+    await storage.reservationsOf("n1").register(DISK, "0x1");
+    await confirmRegistered(nodeWith(storage), DISK);
+    assert.equal(lunOf(storage).holder, `sg-n1|${DISK}`);
+  });
+
+  test("not registered: refused, and it does not register itself", async () => {
+    const storage = fakeLuns(DISK);
+    await assert.rejects(confirmRegistered(nodeWith(storage), DISK), hasCode("not-registered"));
+    assert.equal(lunOf(storage).registrations.size, 0);
+  });
+
+  test("a stranger holds it: refused", async () => {
+    const storage = fakeLuns(DISK);
+    await storage.reservationsOf("n9").register(DISK, "0x99");
+    await storage.reservationsOf("n9").reserve(DISK, "0x99");
+    await storage.reservationsOf("n1").register(DISK, "0x1");
+    await assert.rejects(confirmRegistered(nodeWith(storage), DISK), hasCode("volume-reserved"));
+  });
+
+  test("fenced between question and reservation: refused; a node of the cluster was quicker: fine", async () => {
+    for (const [registered, code] of [
+      [false, "not-registered"],
+      [true, undefined],
+    ] as const) {
+      const storage = fakeLuns(DISK);
+      const other = storage.reservationsOf("n2");
+      await storage.reservationsOf("n1").register(DISK, "0x1");
+      await other.register(DISK, "0x2");
+      const node = nodeWith(storage);
+      const reserve: typeof other.reserve = async () => {
+        await other.reserve(DISK, "0x2");
+        if (!registered) await other.preemptAndAbort(DISK, "0x2", "0x1");
+        return "conflict";
+      };
+      const confirmed = confirmRegistered({ ...node, reservations: { ...node.reservations, reserve } }, DISK);
+      if (code === undefined) await confirmed;
+      else await assert.rejects(confirmed, hasCode(code));
+    }
+  });
+});
+
+test("the way down: a line for the kernel's log, and sysrq b; without the log all the same", () => {
+  const files = { kernelLog: join(folder, "kmsg"), sysrqTrigger: join(folder, "sysrq") };
+  goDownAtOnce("this node was fenced (a: gone)", files);
+  assert.equal(
+    readFileSync(files.kernelLog, "utf8"),
+    "<0>holdfast: this node was fenced (a: gone); this node reboots now, without a sync\n",
+  );
+  assert.equal(readFileSync(files.sysrqTrigger, "utf8"), "b");
+  rmSync(files.sysrqTrigger);
+  goDownAtOnce("again", { ...files, kernelLog: "/nonexistent/kmsg" });
+  assert.equal(readFileSync(files.sysrqTrigger, "utf8"), "b");
+  assert.throws(() => goDownAtOnce("", { ...files, sysrqTrigger: "/nonexistent/trigger" }));
+});
+
+test("a link goes down by its flags, and only by the one that says so", () => {
+  const file = join(folder, "flags");
+  writeFileSync(file, "0x1003\n");
+  assert.equal(takeLinkDown(1, file), true);
+  assert.equal(readFileSync(file, "utf8"), "0x1002");
+  assert.equal(takeLinkDown(1, file), false);
+  assert.throws(() => takeLinkDown(1, join(folder, "none")));
+});
+
+test("the marker outlives the agent", async () => {
+  const marker = registrationMarker(join(folder, "registered"));
+  assert.deepEqual(await marker.read(), []);
+  await marker.write(["a", "b"]);
+  assert.deepEqual(await registrationMarker(join(folder, "registered")).read(), ["a", "b"]);
+  writeFileSync(join(folder, "registered"), "half");
+  await assert.rejects(marker.read());
+});
+
+test("an announced move is forgotten when it does not come", async () => {
+  const node = nodeWith(fakeLuns());
+  const clock = manualClock();
+  const handover = openHandover({ ...node, clock });
+  assert.equal(handover.announced(), undefined);
+  handover.announce("n2");
+  await clock.pass(60_000);
+  assert.equal(handover.announced(), "n2");
+  await clock.pass(1);
+  assert.equal(handover.announced(), undefined);
+  handover.announce("n2");
+  handover.forget();
+  assert.equal(handover.announced(), undefined);
+});
+
+test("an address and a port as rpcinfo wants them", () => {
+  assert.equal(universalAddress({ address: "10.77.0.50" }, 2049), "10.77.0.50.8.1");
+  assert.equal(universalAddress({ address: "fd77::50" }, 2049), "fd77::50.8.1");
+});
+
+function hasCode(code: string) {
+  return (error: unknown): boolean => error instanceof Fault && error.code === code;
+}
