@@ -4,7 +4,7 @@ import { formatAddress, parseAddress, parseCidr } from "./address.ts";
 import { exportFsid, fileserverMac } from "./derive.ts";
 import { completeOptions } from "./export-clients.ts";
 import { isDiskPath, parseDurationS, parseLvName } from "./leaf.ts";
-import { parseFileserverName, parseNodeName, parseVolumeName } from "./names.ts";
+import { parseFileserverName, parseNodeName, parseVolumeName, type FileserverName } from "./names.ts";
 import type { ClusterInput, FileserverInput } from "./schema.ts";
 import type {
   CidrAddress,
@@ -35,12 +35,15 @@ export function buildCluster(input: ClusterInput): ClusterSpec {
       addresses: node.addresses.map(canonicalAddress),
     })),
     ...(input.witness === undefined ? {} : { witness: input.witness }),
-    fencing: (input.fencing ?? []).map((way) => ({
+    // What a spec with the engine pacemaker leaves out is the way that every cluster of shared LUNs has.
+    fencing: (input.fencing ?? (input.engine === "pacemaker" ? [{ agent: "scsi" }] : [])).map((way) => ({
       agent: way.agent,
       options: way.options ?? {},
+      ...(way.nodes === undefined ? {} : { nodes: way.nodes }),
       ...(way.secrets === undefined ? {} : { secrets: way.secrets }),
     })),
     detection: input.detection ?? "balanced",
+    ...(input.watchdog === undefined ? {} : { watchdog: input.watchdog }),
     ssh: input.ssh?.config === undefined ? {} : { config: input.ssh.config },
   };
 }
@@ -62,9 +65,15 @@ export function buildFileserver(input: FileserverInput, clusterName: string): Fi
     placement: {
       ...(prefer === undefined ? {} : { prefer: defined(parseNodeName(prefer), "a checked name") }),
       failback: buildFailback(input.placement?.failback),
+      ...(input.placement?.apart === undefined ? {} : { apart: checkedNames(input.placement.apart) }),
+      ...(input.placement?.together === undefined ? {} : { together: checkedNames(input.placement.together) }),
     },
     nfs: buildNfs(input.nfs),
   };
+}
+
+function checkedNames(names: readonly string[]): readonly FileserverName[] {
+  return names.map((name) => defined(parseFileserverName(name), "a checked name"));
 }
 
 function buildVolume(input: FileserverInput["volumes"][number]): VolumeSpec {
@@ -72,6 +81,7 @@ function buildVolume(input: FileserverInput["volumes"][number]): VolumeSpec {
     name: defined(parseVolumeName(input.name), "a checked name"),
     device: buildDevice(input.device),
     filesystem: input.filesystem,
+    ...(input.disks === undefined ? {} : { disks: asList(input.disks) }),
     mountPath: input.mount ?? `/export/${input.name}`,
   };
 }

@@ -16,7 +16,7 @@ const FNV_PRIME = 0x0000000001000000000000000000013bn;
  * Names for values, not secrets: FNV-1a over the parts, each followed by a byte that no part contains, and then mixed
  * so that names which differ in one character differ in every part of the result.
  */
-function hash128(parts: readonly string[]): bigint {
+export function hash128(parts: readonly string[]): bigint {
   let hash = FNV_OFFSET;
   for (const part of parts) {
     for (let index = 0; index < part.length; index += 1) {

@@ -1,13 +1,16 @@
 /** What of a spec could be read, with the places: the ground on which the rules work. Broken parts are left out. */
 import type { SpecPath } from "./problem.ts";
 import type { ClusterSpec, FileserverSpec } from "./spec.ts";
-import type { DirectorInput } from "./schema.ts";
+import type { DirectorInput } from "./director-schema.ts";
+import type { DirectorSpec } from "./director-spec.ts";
 
 export interface Draft {
   /** Undefined while the `cluster` part has problems of its own. */
   readonly cluster: ClusterSpec | undefined;
   readonly fileservers: readonly DraftFileserver[];
   readonly directors: readonly DraftDirector[];
+  /** True where a fileserver has problems of its own and is left out. */
+  readonly incomplete?: boolean;
 }
 
 export interface DraftFileserver {
@@ -20,6 +23,8 @@ export interface DraftFileserver {
 export interface DraftDirector {
   readonly path: SpecPath;
   readonly input: DirectorInput;
+  /** Undefined while the `cluster` part has problems of its own. */
+  readonly spec: DirectorSpec | undefined;
 }
 
 export interface Entry {

@@ -242,6 +242,17 @@ export function checkDevice(text: string): LeafProblem | undefined {
   );
 }
 
+/** A disk that a volume group may be made of. */
+export function checkDiskPath(text: string): LeafProblem | undefined {
+  if (isDiskPath(text)) return undefined;
+  return {
+    code: "bad-device",
+    what: `${quoted(text)} is not a stable name of a disk`,
+    why: "such names change from boot to boot and from node to node, and a volume group would be made on another disk",
+    remedy: "write the path below /dev/disk/by-id/ that leads to it (`ls -l /dev/disk/by-id`)",
+  };
+}
+
 /** MNTPATHLEN in RFC 1813 section 5.1.2 is 1024 with the end mark. */
 const PATH_LENGTH_MAX = 1023;
 const COMPONENT_LENGTH_MAX = 255;
@@ -299,6 +310,19 @@ export function checkFile(text: string): LeafProblem | undefined {
     what: `${quoted(text)} is not the path of a file`,
     why: "it is passed on as an argument",
     remedy: "write a path without control characters that does not begin with a hyphen",
+  };
+}
+
+/** The kernel's names for watchdogs (drivers/watchdog/watchdog_dev.c). */
+const WATCHDOG = /^\/dev\/watchdog[0-9]{0,2}$/;
+
+export function checkWatchdog(text: string): LeafProblem | undefined {
+  if (WATCHDOG.test(text)) return undefined;
+  return {
+    code: "bad-file",
+    what: `${quoted(text)} is not a watchdog device`,
+    why: "the agent opens it and must go on writing to it, or the node restarts",
+    remedy: "write /dev/watchdog or /dev/watchdog0",
   };
 }
 

@@ -100,8 +100,8 @@ const CASES: Readonly<Record<string, Case>> = {
   "a node's address twice": change("10.78.0.12", "10.78.0.11", "7 address-taken cluster.nodes[1].addresses[1]"),
   "a director with a fileserver's address": change(
     "fileservers:\n",
-    "directors: [{ name: lb, address: 10.77.0.50/24 }]\nfileservers:\n",
-    "9 address-taken directors[0].address",
+    "directors: [{ name: lb, machines: [{ name: d1, address: 10.77.0.50 }], services: [{ fileserver: home }] }]\nfileservers:\n",
+    "9 address-taken directors[0].machines[0].address",
   ),
   "a gateway that is a node": change(
     "    interface: eth1\n",
@@ -393,12 +393,6 @@ describe("a valid spec", () => {
       "    interface: eth2\n    link: ipvlan\n    mac: 02:00:00:00:00:01\n",
       "26 no-effect",
     ),
-    Pacemaker: change("engine: standalone", "engine: pacemaker", "4 not-yet"),
-    "a director": change(
-      "fileservers:\n",
-      "directors: [{ name: lb, address: 10.77.0.60/24 }]\nfileservers:\n",
-      "9 not-yet",
-    ),
   };
   for (const [name, { change: changes, wanted }] of Object.entries(WARNINGS)) {
     test(`is warned about: ${name}`, () => {
@@ -420,7 +414,7 @@ describe("a valid spec", () => {
 
   test("every code is provoked by a test and explained in docs/spec.md", () => {
     const page = readFileSync(new URL("../../docs/spec.md", import.meta.url), "utf8");
-    const tests = ["load", "source"]
+    const tests = ["load", "cluster", "director", "source"]
       .map((name) => readFileSync(new URL(`${name}.test.ts`, import.meta.url), "utf8"))
       .join("");
     for (const code of [...Object.keys(PROBLEM_CODES), ...Object.keys(WARNING_CODES)]) {

@@ -6,12 +6,14 @@
  */
 import type { z } from "zod";
 import { buildCluster, buildFileserver } from "./build.ts";
+import { buildDirector } from "./director-build.ts";
+import { directorSchema } from "./director-schema.ts";
 import type { Draft, DraftDirector, DraftFileserver } from "./draft.ts";
 import { optionFindings } from "./fileserver-rules.ts";
 import { quoted } from "./leaf.ts";
 import { formatPath, specFault, type Finding, type SpecProblem, type SpecWarning } from "./problem.ts";
 import { ruleFindings } from "./rules.ts";
-import { API_VERSION, clusterSchema, fileserverSchema, type DirectorInput } from "./schema.ts";
+import { API_VERSION, clusterSchema, fileserverSchema } from "./schema.ts";
 import { shapeFindings, valueAt } from "./shape.ts";
 import { locate, readSource, type Source } from "./source.ts";
 import type { Spec } from "./spec.ts";
@@ -41,7 +43,7 @@ export function parseSpec(text: string): ParsedSpec {
   const spec: Spec = {
     cluster: draft.cluster,
     fileservers: draft.fileservers.map((fileserver) => fileserver.spec),
-    directors: draft.directors.map((director) => director.input),
+    directors: draft.directors.flatMap((director) => director.spec ?? []),
   };
   return { ok: true, spec, warnings: sorted(warningFindings(draft).map((finding) => place(source, finding))) };
 }
@@ -87,9 +89,14 @@ function readDraft(source: Source, shape: readonly Finding[]): Draft {
   const directors: DraftDirector[] = [];
   for (const [index, value] of listAt(source, "directors").entries()) {
     if (!sound("directors") || !sound(`directors.${index}`)) continue;
-    directors.push({ path: ["directors", index], input: value as DirectorInput });
+    const input = read(directorSchema, value);
+    if (input === undefined) continue;
+    const ground = cluster === undefined ? undefined : { cluster, fileservers: fileservers.map((each) => each.spec) };
+    const spec = ground === undefined ? undefined : buildDirector(input, ground);
+    directors.push({ path: ["directors", index], input, spec });
   }
-  return { cluster, fileservers, directors };
+  const incomplete = fileservers.length < listAt(source, "fileservers").length || !sound("fileservers");
+  return { cluster, fileservers, directors, incomplete };
 }
 
 /** The part whose problem it is: the cluster, one fileserver, one director, a list of them, or ("") the document. */

@@ -62,9 +62,26 @@ export const PROBLEM_CODES = {
   "fsid-taken": "one fsid for two exports",
   "node-unknown": "a preferred node that the cluster does not have",
   "links-differ": "nodes with different numbers of addresses (pacemaker)",
+  "fencing-missing": "no way to fence a node (pacemaker)",
+  "fencing-off": "an option that would switch fencing off",
+  "fencing-secret": "a secret in the spec's text",
+  "fencing-incomplete": "a node without options where the others have them",
+  "name-reserved": "a fileserver name that Pacemaker cannot carry",
+  "fileserver-unknown": "a fileserver that the spec does not have, named as a neighbour or behind a director",
+  "placement-conflict": "a fileserver beside itself, or both beside and apart from another",
   "port-taken": "one port for two services of a fileserver",
   "lockd-port-differs": "fileservers with different lockd ports",
   "grace-too-short": "a grace period shorter than the lease",
+  // Directors
+  "service-form": "a director's service that is neither a fileserver's nor complete by itself",
+  "fileserver-twice": "one fileserver behind two services",
+  "server-family": "a server without an address of the flow's family, or with two",
+  "server-outside": "a server outside the network of its flow",
+  "machine-outside": "a director's machine outside the network of a flow",
+  "check-too-slow": "a health check that does not fit into its interval",
+  "check-without-agent": "a question for a role that nobody can answer",
+  "mark-taken": "two services whose names lead to one packet mark",
+  "vrrp-taken": "two directors with one VRRP id on one network",
 } as const;
 
 export type ProblemCode = keyof typeof PROBLEM_CODES;
@@ -81,8 +98,14 @@ export const WARNING_CODES = {
   "v4.0-grace": "a protocol that makes every takeover last its whole grace",
   "short-lease": "a lease that a short network trouble outlasts",
   "one-node": "only one node, so that nothing can move",
+  "even-nodes": "an even number of nodes, so that half of them lost stop the rest",
+  "director-alone": "a director of one machine",
+  "independent-servers": "servers among which a director alone decides",
+  "clients-spread": "clients spread over servers that share no state",
+  "last-resort": "a server of last resort for a protocol with state",
+  "check-too-little": "a health check that misses what the default finds",
+  "clients-hang": "connections of a lost server that are not reset",
   "no-effect": "a setting that does nothing together with the others",
-  "not-yet": "a setting that this release does not carry out",
 } as const;
 
 export type WarningCode = keyof typeof WARNING_CODES;

@@ -1,6 +1,8 @@
 /** The rules that hold between keys. Each finding has its own code; docs/spec.md says the same in tables. */
-import { networksOverlap, networkOfCidrAddress, parseAddress, parseCidr, formatAddress } from "./address.ts";
+import { networksOverlap, networkOfCidrAddress } from "./address.ts";
+import { directorAddressEntries, directorFindings } from "./director-rules.ts";
 import { addressPath, ownerOf, repeated, type Draft, type DraftFileserver, type Entry } from "./draft.ts";
+import { clusterFindings } from "./cluster-rules.ts";
 import { fileserverFindings } from "./fileserver-rules.ts";
 import type { Finding } from "./problem.ts";
 import { deviceName } from "./device.ts";
@@ -16,6 +18,7 @@ export function ruleFindings(draft: Draft): readonly Finding[] {
     ...fsidFindings(draft),
     ...lockdPortFindings(draft),
     ...clusterFindings(draft),
+    ...directorFindings(draft),
     ...draft.fileservers.flatMap((fileserver) => fileserverFindings(fileserver, draft.cluster)),
   ];
 }
@@ -79,15 +82,7 @@ function addressEntries(draft: Draft): readonly Entry[] {
       entries.push({ key: cidr.address, path: addressPath(fileserver, index), owner: ownerOf(fileserver) });
     }
   }
-  for (const director of draft.directors) {
-    const given = director.input["address"];
-    for (const [index, text] of (Array.isArray(given) ? given : [given]).entries()) {
-      const address = typeof text === "string" ? (parseCidr(text)?.address ?? parseAddress(text)) : undefined;
-      if (address === undefined) continue;
-      const path = [...director.path, "address", index];
-      entries.push({ key: formatAddress(address), path, owner: `director ${director.input.name}` });
-    }
-  }
+  entries.push(...directorAddressEntries(draft));
   return entries;
 }
 
@@ -268,24 +263,4 @@ function lockdPortFindings(draft: Draft): readonly Finding[] {
       why: "the kernel has one lockd port for the whole node",
       remedy: "write the same port for every fileserver, or leave it out",
     }));
-}
-
-function clusterFindings(draft: Draft): readonly Finding[] {
-  const cluster = draft.cluster;
-  const first = cluster?.nodes[0];
-  if (cluster === undefined || first === undefined || cluster.engine !== "pacemaker") return [];
-  return cluster.nodes.flatMap((node, index) =>
-    node.addresses.length === first.addresses.length
-      ? []
-      : [
-          {
-            code: "links-differ",
-            path: ["cluster", "nodes", index, "addresses"],
-            other: ["cluster", "nodes", 0, "addresses"],
-            what: `node ${node.name} has ${node.addresses.length} addresses and ${first.name} has ${first.addresses.length}`,
-            why: "the first address of every node makes the first corosync link, the second the second, and so on",
-            remedy: "write one address per link for every node, in the same order",
-          } as const,
-        ],
-  );
 }

@@ -8,6 +8,7 @@ import {
   checkAgent,
   checkCidr,
   checkDevice,
+  checkDiskPath,
   checkDuration,
   checkFile,
   checkFsid,
@@ -15,13 +16,13 @@ import {
   checkHostname,
   checkInterface,
   checkMac,
-  checkName,
   checkPath,
   checkText,
-  type LeafCheck,
+  checkWatchdog,
 } from "./leaf.ts";
 import { checkClientMatch, checkExportOption } from "./export-clients.ts";
-import { NAME_LENGTH_MAX } from "./names.ts";
+import { directorSchema } from "./director-schema.ts";
+import { name, oneOrMore, text, whole } from "./schema-parts.ts";
 
 export const API_VERSION = "holdfast/v1";
 
@@ -29,6 +30,7 @@ export const NODES_MAX = 16;
 export const FILESERVERS_MAX = 64;
 const LINKS_MAX = 8;
 const VOLUMES_MAX = 32;
+const DISKS_MAX = 32;
 const EXPORTS_MAX = 256;
 const CLIENTS_MAX = 256;
 const OPTIONS_MAX = 32;
@@ -41,42 +43,6 @@ const NFSD_TIME_MIN_S = 10;
 const NFSD_TIME_MAX_S = 3600;
 const FAILBACK_MIN_S = 10;
 const FAILBACK_MAX_S = 7 * 86_400;
-
-interface TextMeta {
-  readonly description: string;
-  readonly examples: readonly string[];
-  readonly pattern?: string;
-  readonly maxLength?: number;
-}
-
-/** A text with its check; pattern and length go to the JSON Schema only, since the check says more. */
-function text(check: LeafCheck, meta: TextMeta) {
-  return z
-    .string()
-    .superRefine((value, context) => {
-      const problem = check(value);
-      if (problem !== undefined) context.addIssue({ code: "custom", message: problem.what, params: { ...problem } });
-    })
-    .meta({ ...meta, examples: [...meta.examples] });
-}
-
-const NAME_PATTERN = { pattern: "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", maxLength: NAME_LENGTH_MAX };
-
-function name(description: string, example: string) {
-  return text(checkName, { description, examples: [example], ...NAME_PATTERN });
-}
-
-function whole(min: number, max: number, description: string, example: number) {
-  return z
-    .int()
-    .min(min)
-    .max(max)
-    .meta({ description, examples: [example] });
-}
-
-function oneOrMore<T extends z.ZodType>(item: T, max: number, description: string, examples: readonly unknown[]) {
-  return z.union([item, z.array(item).min(1).max(max)]).meta({ description, examples: [...examples] });
-}
 
 function seconds(description: string, example: string) {
   const inRange = checkDuration(NFSD_TIME_MIN_S, NFSD_TIME_MAX_S, "the kernel takes 10 to 3600 seconds only");
@@ -102,19 +68,26 @@ const node = z
   })
   .meta({ description: "a machine that can carry fileservers" });
 
+function fencingOptions(description: string) {
+  return z
+    .record(z.string().regex(/^[a-z][a-z0-9_-]{0,63}$/), text(checkText, { description: "its value", examples: ["1"] }))
+    .meta({ description, examples: [{ ip: "10.0.0.5" }] });
+}
+
 const fencing = z
   .strictObject({
     agent: text(checkAgent, {
       description: "scsi (persistent reservations on the volumes' LUNs) or any fence agent, without fence_",
       examples: ["scsi"],
     }),
-    options: z
-      .record(
-        z.string().regex(/^[a-z][a-z0-9_]{0,63}$/),
-        text(checkText, { description: "its value", examples: ["1"] }),
-      )
+    options: fencingOptions("options of the fence agent, as texts").optional(),
+    nodes: z
+      .record(z.string(), fencingOptions("options for this node"))
       .optional()
-      .meta({ description: "options of the fence agent, as texts", examples: [{ ip: "10.0.0.5" }] }),
+      .meta({
+        description: "options that differ between the nodes, by the node's name",
+        examples: [{ n1: { ip: "10.0.0.5" }, n2: { ip: "10.0.0.6" } }],
+      }),
     secrets: text(checkFile, {
       description: "a file on the nodes that holds passwords as option=value lines; never write them here",
       examples: ["/etc/holdfast/fencing.secret"],
@@ -145,11 +118,18 @@ const cluster = z
       .array(fencing)
       .max(FENCING_MAX)
       .optional()
-      .meta({ description: "ways to fence a node, tried in order", examples: [[{ agent: "scsi" }]] }),
+      .meta({
+        description: "ways to fence a node, tried in order; default persistent reservations (scsi)",
+        examples: [[{ agent: "scsi" }]],
+      }),
     detection: z
       .enum(["patient", "balanced", "fast"])
       .optional()
       .meta({ description: "named sets of corosync timings", examples: ["balanced"], default: "balanced" }),
+    watchdog: text(checkWatchdog, {
+      description: "a watchdog device that ends a node whose agent hangs; default none",
+      examples: ["/dev/watchdog"],
+    }).optional(),
     ssh: z
       .strictObject({
         config: text(checkFile, {
@@ -170,6 +150,12 @@ const volume = z
       examples: ["home/data", "/dev/disk/by-id/wwn-0x6001405abcdef0001"],
     }),
     filesystem: z.enum(["xfs", "ext4"]).meta({ description: "the file system on the device", examples: ["xfs"] }),
+    disks: oneOrMore(
+      text(checkDiskPath, { description: "a disk", examples: ["/dev/disk/by-id/wwn-0x6001405abcdef0001"] }),
+      DISKS_MAX,
+      "the disks that apply makes the volume group of, if it does not exist yet",
+      ["/dev/disk/by-id/wwn-0x6001405abcdef0001"],
+    ).optional(),
     mount: text(checkPath, {
       description: "where clients see the volume; default /export/NAME",
       examples: ["/export/data"],
@@ -231,6 +217,14 @@ const failback = z
     examples: ["manual"],
     default: "manual",
   });
+
+function fileserverNames(description: string) {
+  return z
+    .array(name("a fileserver's name", "media"))
+    .min(1)
+    .max(FILESERVERS_MAX)
+    .meta({ description, examples: [["media"]] });
+}
 
 const port = (description: string, example: number) => whole(1, 65_535, description, example).optional();
 
@@ -324,17 +318,14 @@ const fileserver = z
       .strictObject({
         prefer: name("the node that it runs on when all is well", "n1").optional(),
         failback: failback.optional(),
+        apart: fileserverNames("fileservers that are to be on other nodes, as far as there are nodes").optional(),
+        together: fileserverNames("fileservers that are to be on the same node").optional(),
       })
       .optional()
       .meta({ description: "where the fileserver runs", examples: [{ prefer: "n1", failback: "manual" }] }),
     nfs: nfs.optional(),
   })
   .meta({ description: "the unit that moves: volumes, exports, address and name" });
-
-/** Not carried out in this release; only its addresses are looked at, so that they stay unique. */
-const director = z.looseObject({ name: name("the director's name", "lb") }).meta({
-  description: "a layer-4 balancer in front of fileservers (not carried out in this release)",
-});
 
 export const specSchema = z
   .strictObject({
@@ -351,12 +342,14 @@ export const specSchema = z
         examples: [[]],
       }),
     directors: z
-      .array(director)
+      .array(directorSchema)
       .max(DIRECTORS_MAX)
       .optional()
       .meta({
-        description: "layer-4 balancers in front of fileservers (not carried out in this release)",
-        examples: [[]],
+        description: "layer-4 balancers in front of fileservers",
+        examples: [
+          [{ name: "lb", machines: [{ name: "d1", address: "10.77.0.31" }], services: [{ fileserver: "home" }] }],
+        ],
       }),
   })
   .meta({ title: "Holdfast spec", description: "what a Holdfast cluster is to be" });
@@ -366,7 +359,6 @@ export const fileserverSchema = fileserver;
 
 export type ClusterInput = z.output<typeof cluster>;
 export type FileserverInput = z.output<typeof fileserver>;
-export type DirectorInput = z.output<typeof director>;
 
 /** JSON Schema, draft 2020-12, for editors. */
 export function specJsonSchema(): Readonly<Record<string, unknown>> {

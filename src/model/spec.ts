@@ -4,13 +4,13 @@
  * as values). Everything in it has passed the strict character checks of `leaf.ts`: it may go into
  * /etc/exports, nfs.conf and argument lists without quoting.
  */
+import type { DirectorSpec } from "./director-spec.ts";
 import type { FileserverName, NodeName, VolumeName } from "./names.ts";
 
 export interface Spec {
   readonly cluster: ClusterSpec;
   readonly fileservers: readonly FileserverSpec[];
-  /** Accepted and kept as written; this release does nothing with it. */
-  readonly directors: readonly unknown[];
+  readonly directors: readonly DirectorSpec[];
 }
 
 export type Engine = "pacemaker" | "standalone";
@@ -26,6 +26,8 @@ export interface ClusterSpec {
   readonly detection: "patient" | "balanced" | "fast";
   /** How an admin's machine reaches the nodes: an OpenSSH client configuration file. */
   readonly ssh: { readonly config?: string };
+  /** A watchdog device that a node's agent pets while it serves; a hung agent then ends in a reboot. */
+  readonly watchdog?: string;
 }
 
 export interface NodeSpec {
@@ -35,8 +37,12 @@ export interface NodeSpec {
 }
 
 export interface FencingSpec {
+  /** `scsi`, or a fence agent's name without `fence_`. */
   readonly agent: string;
+  /** For all nodes. */
   readonly options: Readonly<Record<string, string>>;
+  /** For one node each, by the node's name; together with `options`. */
+  readonly nodes?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** A file on the nodes that holds the secrets; never the secrets themselves. */
   readonly secrets?: string;
 }
@@ -65,6 +71,10 @@ export type Protocol = "v3" | "v4";
 export interface PlacementSpec {
   readonly prefer?: NodeName;
   readonly failback: Failback;
+  /** Fileservers that are to be on other nodes, as far as there are nodes. */
+  readonly apart?: readonly FileserverName[];
+  /** Fileservers that are to be on the same node, as far as they can. */
+  readonly together?: readonly FileserverName[];
 }
 
 export type Failback = "manual" | "never" | { readonly afterHealthyForS: number };
@@ -97,6 +107,8 @@ export interface VolumeSpec {
   readonly name: VolumeName;
   readonly device: VolumeDevice;
   readonly filesystem: "xfs" | "ext4";
+  /** What `apply` may make the volume group of where it does not exist: paths below /dev/disk/by-id/. Only with `lv`. */
+  readonly disks?: readonly string[];
   /** Where clients see the volume; absolute, normalised. */
   readonly mountPath: string;
 }

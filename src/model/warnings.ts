@@ -1,5 +1,6 @@
 /** What is valid and still worth a word. */
 import { contains, networkOfCidrAddress, type Network } from "./address.ts";
+import { directorWarnings } from "./director-warnings.ts";
 import { addressPath, isWithin, ownerOf, type Draft, type DraftFileserver } from "./draft.ts";
 import { parseClientMatch } from "./export-clients.ts";
 import type { WarningCode } from "./problem-codes.ts";
@@ -12,15 +13,14 @@ export function warningFindings(draft: Draft): readonly Warning[] {
   return [
     ...clusterWarnings(draft),
     ...graceWarnings(draft),
-    ...draft.directors.map((director) =>
-      notYet(director.path, "directors", "the fileservers are reached by their own addresses"),
-    ),
+    ...draft.directors.flatMap(directorWarnings),
     ...draft.fileservers.flatMap((fileserver) => [
       ...linkWarnings(fileserver),
       ...leaseWarnings(fileserver),
       ...v40Warnings(fileserver),
       ...nestedWarnings(fileserver),
       ...placementWarnings(fileserver, draft),
+      ...diskWarnings(fileserver),
       ...fileserver.spec.exports.flatMap((item, index) =>
         clientWarnings(fileserver, item, [...fileserver.path, "exports", index, "clients"]),
       ),
@@ -28,31 +28,23 @@ export function warningFindings(draft: Draft): readonly Warning[] {
   ];
 }
 
-function notYet(path: SpecPath, what: string, why: string): Warning {
-  return {
-    code: "not-yet",
-    path,
-    what: `this release does not carry out ${what}`,
-    why,
-    remedy: "nothing to do; the setting is kept",
-  };
-}
-
 function clusterWarnings(draft: Draft): readonly Warning[] {
   const cluster = draft.cluster;
   if (cluster === undefined) return [];
   const warnings: Warning[] = [];
   if (cluster.engine === "pacemaker") {
-    warnings.push(
-      notYet(
-        ["cluster", "engine"],
-        "engine: pacemaker",
-        "the spec is checked, but nothing fences a node or takes over by itself; with engine: standalone fileservers move when told to",
-      ),
-    );
+    if (cluster.nodes.length > 2 && cluster.nodes.length % 2 === 0 && cluster.witness === undefined) {
+      warnings.push({
+        code: "even-nodes",
+        path: ["cluster", "nodes"],
+        what: `the cluster has ${cluster.nodes.length} nodes and no witness`,
+        why: "where half of them lose sight of the other half, neither half has a majority and nothing is served",
+        remedy: "add witness: with a third host that runs corosync-qnetd",
+      });
+    }
   } else {
-    for (const key of ["witness", "fencing"] as const) {
-      const given = key === "witness" ? cluster.witness !== undefined : cluster.fencing.length > 0;
+    for (const key of ["witness", "fencing", "watchdog"] as const) {
+      const given = key === "fencing" ? cluster.fencing.length > 0 : cluster[key] !== undefined;
       if (!given) continue;
       warnings.push({
         code: "no-effect",
@@ -163,6 +155,22 @@ function placementWarnings(fileserver: DraftFileserver, draft: Draft): readonly 
       remedy: "write failback: manual, or keep it for later",
     },
   ];
+}
+
+function diskWarnings(fileserver: DraftFileserver): readonly Warning[] {
+  return fileserver.spec.volumes.flatMap((volume, index) =>
+    volume.disks === undefined || volume.device.kind === "lv"
+      ? []
+      : [
+          {
+            code: "no-effect" as const,
+            path: [...fileserver.path, "volumes", index, "disks"],
+            what: "disks does nothing where the device is a disk",
+            why: "a volume group is made only for VG/LV",
+            remedy: "leave disks out",
+          },
+        ],
+  );
 }
 
 function clientWarnings(fileserver: DraftFileserver, item: ExportSpec, path: SpecPath): readonly Warning[] {
