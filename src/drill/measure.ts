@@ -29,6 +29,8 @@ export interface World {
   readonly mover: Mover;
   readonly clock: Clock;
   readonly program: ProbeProgram;
+  /** The bundled crowd program on this machine; absent where a drill may not add addresses to a client. */
+  readonly crowdProgram?: string;
   /** Of the cluster, where Holdfast serves it. */
   readonly spec?: Spec;
   /** Only in a lab. */

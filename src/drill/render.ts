@@ -1,4 +1,5 @@
 /** A drill's report for a person. Pure. */
+import type { CrowdFacts } from "./crowd/judge-crowd.ts";
 import type { DrillDocument, DrillReport, Summary } from "./document.ts";
 import { PROBES, PROTOCOLS } from "./names.ts";
 import type { WireFacts } from "./wire-check/judge-wire.ts";
@@ -30,6 +31,7 @@ export function renderRun(document: DrillDocument): readonly string[] {
     lines.push(`  neighbour's pause: ${neighbour.join(", ")} ms`);
   }
   if (document.wire !== undefined) lines.push(wireLine(document.wire));
+  if (document.crowd !== undefined) lines.push(...crowdLines(document.crowd));
   if (document.neighbourLocksHeld !== undefined) {
     lines.push(`  neighbour's locks: ${document.neighbourLocksHeld} held, ${document.neighbourLocksLost ?? "?"} lost`);
   }
@@ -41,6 +43,16 @@ export function renderRun(document: DrillDocument): readonly string[] {
   }
   for (const reason of document.because) lines.push(`  because: ${reason}`);
   return lines;
+}
+
+function crowdLines(crowd: CrowdFacts): readonly string[] {
+  const { clients, recordsBefore, recordsAfter, notified, reclaimed, slowestReleaseStep: slowest } = crowd;
+  return [
+    `  crowd of ${clients}: ${recordsBefore} records before the stop, ${recordsAfter} after; ${notified} notified, ${reclaimed} locks reclaimed` +
+      (crowd.reclaimingMs === undefined ? "" : ` within ${crowd.reclaimingMs} ms`),
+    `  release: ${crowd.releaseMs ?? "?"} ms` +
+      (slowest === undefined ? "" : `, longest ${slowest.step} with ${slowest.durationMs} ms`),
+  ];
 }
 
 function wireLine({ silenceMs, resetsAfterOpening, notifications }: WireFacts): string {

@@ -2,6 +2,7 @@
 import { Fault } from "../base/fault.ts";
 import { planWatched } from "./client-plan.ts";
 import { crashAtEveryStep } from "./crash-points.ts";
+import { crowd } from "./crowd/crowd-drill.ts";
 import { judge, UNNOTICED_PAUSE_MAX_MS, type Subject } from "./judge.ts";
 import { killAgent } from "./kill-agent.ts";
 import { deadClient, locksOverMoves, locksOverPowerOff } from "./lock-drills.ts";
@@ -37,6 +38,13 @@ export const SCENARIOS: readonly Scenario[] = [
     name: "wire-check",
     summary: "records the network during a move: no connection ended or refused, holders of v3 locks notified",
     run: wireCheck,
+  },
+  {
+    name: "crowd",
+    summary:
+      "moves a fileserver while 100 NFSv3 clients hold locks: every record kept, all notified, no stop that stalls",
+    run: crowd,
+    runsUnlessSaid: 10,
   },
   {
     name: "locks-over-moves",
