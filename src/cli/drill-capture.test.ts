@@ -17,7 +17,7 @@ test("a recording of the lab's switch is read frame by frame, by the clock of th
     const capture = startCapture({ file }, systemClock);
     for (const length of [14, 60, 1514]) {
       const wire = withPrefix(new Uint8Array(length).fill(length % 256));
-      capture.observe(wire, 0, wire.length, true);
+      capture.observe(wire, 0, wire.length, true, "n1");
     }
     capture.stop();
     const { frames, cutShort } = readPcap(readFileSync(file));

@@ -27,9 +27,9 @@ test("the file is a classic pcap: header, then each frame with its time to the m
   const file = join(folder, "golden.pcap");
   const capture = startCapture({ file }, clockAt());
   const wire = withPrefix(FRAME);
-  capture.observe(wire, 0, wire.length, true);
-  capture.observe(wire, 0, wire.length, false);
-  capture.observe(wire, 0, wire.length, true);
+  capture.observe(wire, 0, wire.length, true, "n1");
+  capture.observe(wire, 0, wire.length, false, "n1");
+  capture.observe(wire, 0, wire.length, true, "n1");
   assert.deepEqual(capture.stop(), { file, frames: 2, bytes: 24 + 2 * 32 });
   assert.equal(
     readFileSync(file).toString("hex"),
@@ -46,7 +46,14 @@ test("dropped frames are recorded where that was asked for", () => {
   const file = join(folder, "dropped.pcap");
   const capture = startCapture({ file, includeDropped: true }, clockAt());
   const wire = withPrefix(FRAME);
-  capture.observe(wire, 0, wire.length, false);
+  capture.observe(wire, 0, wire.length, false, "n1");
+  assert.equal(capture.stop().frames, 1);
+});
+
+test("only what one machine sent, where that was asked for", () => {
+  const capture = startCapture({ file: join(folder, "from.pcap"), from: "n1" }, clockAt());
+  const wire = withPrefix(FRAME);
+  for (const from of ["n1", "n2", undefined]) capture.observe(wire, 0, wire.length, true, from);
   assert.equal(capture.stop().frames, 1);
 });
 
@@ -54,7 +61,7 @@ test("recording ends before the file grows past its bound, and says so", () => {
   const file = join(folder, "bounded.pcap");
   const capture = startCapture({ file, maxBytes: 24 + 32 + 31 }, clockAt());
   const wire = withPrefix(FRAME);
-  for (let index = 0; index < 3; index += 1) capture.observe(wire, 0, wire.length, true);
+  for (let index = 0; index < 3; index += 1) capture.observe(wire, 0, wire.length, true, "n1");
   const state = capture.stop();
   assert.equal(state.frames, 1);
   assert.equal(state.endedBecause, "the file has reached 87 bytes");
@@ -65,7 +72,7 @@ test("more than one batch arrives whole", () => {
   const file = join(folder, "large.pcap");
   const capture = startCapture({ file }, clockAt());
   const wire = withPrefix(Buffer.alloc(1514, 7));
-  for (let index = 0; index < 1000; index += 1) capture.observe(wire, 0, wire.length, true);
+  for (let index = 0; index < 1000; index += 1) capture.observe(wire, 0, wire.length, true, "n1");
   const state = capture.stop();
   assert.equal(readFileSync(file).length, state.bytes);
   assert.equal(state.bytes, 24 + 1000 * 1530);

@@ -21,6 +21,8 @@ export interface CaptureOptions {
   readonly maxBytes?: number | undefined;
   /** Also record frames that no port took: lost by a rule, queue full, nobody connected. */
   readonly includeDropped?: boolean | undefined;
+  /** Only what this machine sent. */
+  readonly from?: string | undefined;
 }
 
 export interface CaptureState {
@@ -78,7 +80,8 @@ export function startCapture(options: CaptureOptions, clock: Clock): Capture {
 
   return {
     state,
-    observe: (wire, start, end, crossed) => {
+    observe: (wire, start, end, crossed, from) => {
+      if (options.from !== undefined && options.from !== from) return;
       if (endedBecause !== undefined || (!crossed && options.includeDropped !== true)) return;
       const frameBytes = end - start - LENGTH_PREFIX_BYTES;
       const recordBytes = PCAP_RECORD_HEADER_BYTES + frameBytes;

@@ -63,8 +63,15 @@ export function switchClient(folder: string, timeoutMs: number = REQUEST_TIMEOUT
     setRule: ({ network, machine, direction }, { cut, loss, delayMs, jitterMs }) =>
       call<"set-rule">({ request: "set-rule", network, machine, direction, cut, loss, delayMs, jitterMs }),
     heal: (which) => call<"heal">({ request: "heal", machine: which?.machine, network: which?.network }),
-    startCapture: (network, { file, maxBytes, includeDropped }) =>
-      call<"capture-start">({ request: "capture-start", network, file: absolutePath(file), maxBytes, includeDropped }),
+    startCapture: (network, { file, maxBytes, includeDropped, from }) =>
+      call<"capture-start">({
+        request: "capture-start",
+        network,
+        file: absolutePath(file),
+        maxBytes,
+        includeDropped,
+        from,
+      }),
     stopCapture: (network) => call<"capture-stop">({ request: "capture-stop", network }),
     inject: (network, machine, frame) =>
       call<"inject">({ request: "inject", network, machine, frameHex: Buffer.from(frame).toString("hex") }),

@@ -243,11 +243,11 @@ test("an injected frame reaches whom it is for, obeys `in` rules and teaches the
   assert.equal(domain.table.entries.size, 0);
 });
 
-test("an observer sees each frame once, and whether it crossed", () => {
+test("an observer sees each frame once, from whom it came, and whether it crossed", () => {
   const { domain, send } = bench();
   const seen: string[] = [];
-  domain.observe = (wire, start, end, crossed) =>
-    seen.push(`${wire.toString("utf8", start + 18, end)} ${crossed ? "crossed" : "dropped"}`);
+  domain.observe = (wire, start, end, crossed, from) =>
+    seen.push(`${wire.toString("utf8", start + 18, end)} of ${from} ${crossed ? "crossed" : "dropped"}`);
   send("a", BROADCAST, A, "1");
   setRule(domain, portOf(domain, "b"), "out", { cut: true }, 0);
   send("b", BROADCAST, B, "2");
@@ -255,9 +255,9 @@ test("an observer sees each frame once, and whether it crossed", () => {
   send("c", A, C, "3");
   setRule(domain, portOf(domain, "c"), "out", { delayMs: 5 }, 0);
   send("c", BROADCAST, C, "4");
-  assert.deepEqual(seen, ["1 crossed", "2 dropped", "3 dropped"]);
+  assert.deepEqual(seen, ["1 of a crossed", "2 of b dropped", "3 of c dropped"]);
   releaseDue(domain, 5);
-  assert.equal(seen[3], "4 crossed");
+  assert.equal(seen[3], "4 of c crossed");
 });
 
 test("for any traffic and any cuts: never back to the sender, never more than once, never across a cut", () => {

@@ -24,8 +24,11 @@ const WIRE_BYTES_MIN = LENGTH_PREFIX_BYTES + ETHERNET_HEADER_BYTES;
 /** Puts a wire range on the cable to a machine; false when it was not taken (queue full). The bytes do not change afterwards. */
 export type Send = (wire: Buffer, start: number, end: number) => boolean;
 
-/** Sees every frame that came in from a port or was injected; `crossed` when at least one other port took it. */
-export type Observe = (wire: Buffer, start: number, end: number, crossed: boolean) => void;
+/**
+ * Sees every frame that came in from a port or was injected; `crossed` when at least one other port took it.
+ * `from` is the machine on that port: the address in a frame does not tell, because a fileserver's MAC moves with it.
+ */
+export type Observe = (wire: Buffer, start: number, end: number, crossed: boolean, from: string | undefined) => void;
 
 export interface Counters {
   framesFromMachine: number;
@@ -122,7 +125,7 @@ export function receive(
   else if (verdict === 0 && delayLine.isEmpty(port.held.out)) return cross(domain, port, wire, start, end, nowMs);
   else if (delayLine.hold(port.held.out, wire, start, end, nowMs + verdict)) return;
   else port.counters.droppedQueueFull += 1;
-  domain.observe?.(wire, start, end, false);
+  domain.observe?.(wire, start, end, false, port.machine);
 }
 
 /**
@@ -131,7 +134,7 @@ export function receive(
  */
 export function inject(domain: Domain, ports: readonly DomainPort[], wire: Buffer, nowMs: number): DomainPort[] {
   const took = ports.filter((port) => emit(domain, port, wire, 0, wire.length, nowMs));
-  domain.observe?.(wire, 0, wire.length, took.length > 0);
+  domain.observe?.(wire, 0, wire.length, took.length > 0, undefined);
   return took;
 }
 
@@ -183,7 +186,7 @@ function cross(domain: Domain, from: DomainPort, wire: Buffer, start: number, en
       if (port !== from && emit(domain, port, wire, start, end, nowMs)) crossed = true;
     }
   }
-  domain.observe?.(wire, start, end, crossed);
+  domain.observe?.(wire, start, end, crossed, from.machine);
 }
 
 /** Through the port's `in` rule to its machine; true when the frame is on its way. */

@@ -43,6 +43,8 @@ export const requestSchema = z.discriminatedUnion("request", [
     file: absoluteFile,
     maxBytes: z.int().positive().optional(),
     includeDropped: z.boolean().optional(),
+    /** Only frames that came in from this machine. */
+    from: machineName.optional(),
   }),
   z.strictObject({ request: z.literal("capture-stop"), network: networkName }),
   z.strictObject({
