@@ -1,0 +1,259 @@
+/** What goes wrong in a schedule: drawn from its seed before it begins, injected in its time, and healed at its end. */
+import { STEP_BOUNDS_MS } from "../failover/step.ts";
+import { killAgent } from "./agent.ts";
+import { endClient } from "./client.ts";
+import { bootLater, freeze, powerOff, powerOn, reboot, thaw, writeBackSoon } from "./node.ts";
+import { changed } from "./server.ts";
+import { cutStorage, healStorage, storageChanged } from "./storage-path.ts";
+import { powerCycle } from "./storage.ts";
+import type { Random } from "./random.ts";
+import type { SimNode, World } from "./world.ts";
+
+export interface FaultKind {
+  readonly name: string;
+  /** How often, against the others. */
+  readonly weight: number;
+  /** Injects it. Undoes it, where it can be undone, after `lastsMs`. */
+  inject(world: World, lastsMs: number): void;
+}
+
+export interface PlannedFault {
+  readonly kind: FaultKind;
+  readonly atMs: number;
+  readonly lastsMs: number;
+}
+
+const FAULTS_MAX = 5;
+const FIRST_MS = 4_000;
+const LAST_MS = 26_000;
+const LASTS_MS_LEAST = 200;
+const LASTS_MS_MOST = 25_000;
+
+/** Most faults come while another one is being dealt with: that is where the order of things is tried. */
+export function drawFaults(random: Random): readonly PlannedFault[] {
+  const total = FAULT_KINDS.reduce((sum, { weight }) => sum + weight, 0);
+  const count = random.between(1, FAULTS_MAX);
+  let atMs = random.between(FIRST_MS, LAST_MS / 2);
+  return Array.from({ length: count }, () => {
+    const kind = draw(random, total);
+    const planned = { kind, atMs: Math.min(LAST_MS, atMs), lastsMs: lasting(random) };
+    atMs += random.chance(0.6) ? random.between(0, 3_000) : random.between(3_000, 12_000);
+    return planned;
+  });
+}
+
+function lasting(random: Random): number {
+  return random.chance(0.5) ? random.between(LASTS_MS_LEAST, 4_000) : random.between(4_000, LASTS_MS_MOST);
+}
+
+function draw(random: Random, total: number): FaultKind {
+  let left = random.fraction() * total;
+  for (const kind of FAULT_KINDS) {
+    left -= kind.weight;
+    if (left < 0) return kind;
+  }
+  return FAULT_KINDS[0] as FaultKind;
+}
+
+/** Who serves is where it hurts; sometimes it is another one. */
+function target(world: World): SimNode {
+  const serving = world.nodes.find((node) => node.on && node.site.server !== undefined);
+  return serving !== undefined && world.random.chance(0.65) ? serving : world.random.pick(world.nodes);
+}
+
+function later(world: World, delayMs: number, run: () => void): void {
+  world.events.at(world.events.nowMs + delayMs, run);
+}
+
+function say(world: World, who: string, what: string): void {
+  world.trace?.(world.events.nowMs, who, what);
+}
+
+/** Ends it for good when all faults heal; before, at its own time. */
+function holdOff(world: World, node: SimNode, lastsMs: number): void {
+  node.heldOff = true;
+  powerOff(world, node, "power lost");
+  later(world, lastsMs, () => {
+    node.heldOff = false;
+    powerOn(world, node);
+  });
+}
+
+export const FAULT_KINDS: readonly FaultKind[] = [
+  { name: "power-off", weight: 3, inject: (world, lastsMs) => holdOff(world, target(world), lastsMs) },
+  { name: "reset", weight: 2, inject: (world) => reboot(world, target(world), "reset") },
+  {
+    name: "all-power-off",
+    weight: 1,
+    inject(world, lastsMs) {
+      for (const node of world.nodes) holdOff(world, node, lastsMs + world.random.between(0, 2_000));
+    },
+  },
+  {
+    name: "freeze",
+    weight: 4,
+    inject(world, lastsMs) {
+      const node = target(world);
+      freeze(world, node);
+      const { owner } = node;
+      later(world, lastsMs, () => owner === node.owner && thaw(world, node));
+    },
+  },
+  {
+    name: "ring-cut",
+    weight: 4,
+    inject(world, lastsMs) {
+      const node = target(world);
+      const others = world.nodes.filter((other) => other !== node);
+      const both = world.random.chance(0.6);
+      for (const other of others) {
+        node.cuts.ring.add(other.index);
+        if (both) other.cuts.ring.add(node.index);
+      }
+      say(world, node.name, `is cut off the ring${both ? "" : ", in one direction"}`);
+      world.connectivityChanged();
+      later(world, lastsMs, () => healRing(world, node));
+    },
+  },
+  {
+    name: "storage-cut",
+    weight: 4,
+    inject(world, lastsMs) {
+      const node = target(world);
+      const how = world.random.chance(0.7) ? "both" : "answers";
+      say(world, node.name, how === "both" ? "is cut off the storage" : "gets no answers of the storage");
+      cutStorage(world, node, how);
+      world.disturb();
+      later(world, lastsMs, () => {
+        say(world, node.name, "has its storage again");
+        writeBackSoon(world, node);
+        healStorage(world, node);
+        world.disturb();
+      });
+    },
+  },
+  {
+    name: "lan-cut",
+    weight: 1,
+    inject(world, lastsMs) {
+      const node = target(world);
+      node.cuts.lan = true;
+      world.disturb();
+      say(world, node.name, "is cut off the clients' network");
+      later(world, lastsMs, () => {
+        node.cuts.lan = false;
+        world.disturb();
+      });
+    },
+  },
+  {
+    name: "client-cut",
+    weight: 2,
+    inject(world, lastsMs) {
+      const client = world.random.pick(world.clients);
+      client.cut = true;
+      client.awayMs = world.events.nowMs;
+      say(world, client.name, "is cut off");
+      later(world, lastsMs, () => {
+        client.cut = false;
+        client.awayMs = world.events.nowMs;
+        say(world, client.name, "is back");
+      });
+    },
+  },
+  {
+    name: "client-death",
+    weight: 1,
+    inject(world) {
+      const client = world.random.pick(world.clients);
+      say(world, client.name, "dies");
+      endClient(world, client);
+    },
+  },
+  { name: "agent-kill", weight: 4, inject: (world) => killAgent(world, target(world)) },
+  {
+    name: "crash-point",
+    weight: 4,
+    inject(world) {
+      world.conditions.crashAt = world.random.pick(Object.keys(STEP_BOUNDS_MS));
+      say(world, "the agent", `will die as ${world.conditions.crashAt} begins`);
+      askForMove(world);
+    },
+  },
+  { name: "move", weight: 5, inject: askForMove },
+  {
+    name: "slow-steps",
+    weight: 2,
+    inject(world, lastsMs) {
+      world.conditions.slow = true;
+      say(world, "steps", "become slow");
+      askForMove(world);
+      later(world, lastsMs, () => (world.conditions.slow = false));
+    },
+  },
+  {
+    name: "lost-answers",
+    weight: 2,
+    inject(world, lastsMs) {
+      world.conditions.losesAnswers = true;
+      say(world, "the engine", "loses answers");
+      askForMove(world);
+      later(world, lastsMs, () => (world.conditions.losesAnswers = false));
+    },
+  },
+  {
+    name: "daemon-death",
+    weight: 2,
+    inject(world) {
+      const node = target(world);
+      const daemon = world.random.pick(["statd", "mountd", "rpcbind", "holder"] as const);
+      node.site[daemon] = false;
+      say(world, node.name, `loses its ${daemon}`);
+      changed(node);
+    },
+  },
+  {
+    name: "storage-reset",
+    weight: 1,
+    inject(world) {
+      say(world, "the storage", "is reset; it remembers registrations");
+      for (const lun of world.luns) powerCycle(lun, true);
+      storageChanged(world);
+    },
+  },
+];
+
+function healRing(world: World, node: SimNode): void {
+  node.cuts.ring.clear();
+  for (const other of world.nodes) other.cuts.ring.delete(node.index);
+  say(world, node.name, "is on the ring again");
+  world.connectivityChanged();
+}
+
+function askForMove(world: World): void {
+  world.wish = world.random.pick(world.nodes).index;
+  say(world, "an operator", `moves the fileserver to ${world.nodes[world.wish]?.name}`);
+}
+
+/** From here on nothing goes wrong any more. */
+export function healEverything(world: World): void {
+  world.conditions.healed = true;
+  world.conditions.healedAtMs = world.events.nowMs;
+  world.conditions.slow = false;
+  world.conditions.losesAnswers = false;
+  world.conditions.crashAt = undefined;
+  say(world, "everything", "heals");
+  for (const node of world.nodes) {
+    node.cuts.lan = false;
+    if (node.cuts.storage !== "none") {
+      writeBackSoon(world, node);
+      healStorage(world, node);
+    }
+    if (node.cuts.ring.size > 0) healRing(world, node);
+    thaw(world, node);
+    node.heldOff = false;
+    if (!node.on) bootLater(world, node);
+  }
+  for (const client of world.clients) client.cut = false;
+  world.disturb();
+}

@@ -1,0 +1,105 @@
+/** What the resource agent does for the engine (agent/resource.ts), with its retries while the agent is away. */
+import { announced, connect, release, takeover } from "./agent.ts";
+import { newSignal, raise, resume, spawn, waitAtMost, type Task } from "./events.ts";
+import { reboot } from "./node.ts";
+import { look, sightingOf } from "./sighting.ts";
+import { whenStorage } from "./storage-path.ts";
+import type { SimAgent, SimNode, World } from "./world.ts";
+
+/** Exit status of the OCF: 0, 7 and 1. */
+export type Outcome = "success" | "not-running" | "failed";
+export type Action = "start" | "stop" | "monitor";
+
+export const ACTION_BOUNDS_MS: Readonly<Record<Action, number>> = { start: 90_000, stop: 90_000, monitor: 20_000 };
+const RETRY_INTERVAL_MS = 100;
+const SILENCE_TOLERATED_MS = 5_000;
+const CHECK_BOUND_MS = 5_000;
+const AGENT_INTERVAL_MS = 250;
+
+/** The script: its question is asked again where the agent died over it. */
+export function* act(world: World, node: SimNode, action: Action): Task<Outcome> {
+  const endMs = world.events.nowMs + ACTION_BOUNDS_MS[action];
+  while (world.events.nowMs < endMs) {
+    const { agent } = node;
+    if (agent !== undefined) {
+      const outcome = yield* askAgent(world, node, agent, action, endMs);
+      if (outcome !== undefined) return outcome;
+    }
+    yield AGENT_INTERVAL_MS;
+  }
+  if (action === "stop") reboot(world, node, "it could not be stopped within its bound");
+  return "failed";
+}
+
+function* askAgent(
+  world: World,
+  node: SimNode,
+  agent: SimAgent,
+  action: Action,
+  endMs: number,
+): Task<Outcome | undefined> {
+  const answered = newSignal();
+  let outcome: Outcome | undefined;
+  spawn(world.events, agent.owner, ACTIONS[action](world, node, agent, endMs), (value) => {
+    outcome = value;
+    resume(node.owner, () => raise(answered));
+  });
+  while (outcome === undefined && node.agent === agent && world.events.nowMs < endMs)
+    yield* waitAtMost(world.events, node.owner, answered, AGENT_INTERVAL_MS);
+  return outcome;
+}
+
+type AgentAction = (world: World, node: SimNode, agent: SimAgent, endMs: number) => Task<Outcome>;
+
+const ACTIONS: Readonly<Record<Action, AgentAction>> = { start, stop, monitor };
+
+function isRefused({ standing }: SimAgent): boolean {
+  return standing === undefined || !standing.good;
+}
+
+function* start(world: World, node: SimNode, agent: SimAgent, endMs: number): Task<Outcome> {
+  while (world.events.nowMs < endMs) {
+    if (!isRefused(agent)) {
+      const answer = yield* takeover(world, node, agent);
+      if (answer === "done") return "success";
+      if (answer !== "busy") return "failed";
+    }
+    yield RETRY_INTERVAL_MS;
+  }
+  return "failed";
+}
+
+function* stop(world: World, node: SimNode, agent: SimAgent, endMs: number): Task<Outcome> {
+  while (world.events.nowMs < endMs) {
+    if (world.logic.isEmpty(sightingOf(node)) && agent.running === undefined) return "success";
+    yield* release(world, node, agent, announced(world, agent));
+    yield RETRY_INTERVAL_MS;
+  }
+  reboot(world, node, "it could not be stopped within its bound");
+  return "failed";
+}
+
+function* monitor(world: World, node: SimNode, agent: SimAgent, endMs: number): Task<Outcome> {
+  const toleratedMs = Math.min(endMs, world.events.nowMs + SILENCE_TOLERATED_MS);
+  const isMoving = (): boolean => agent.running === "taking-over" || agent.running === "releasing";
+  yield world.random.between(5, 50);
+  while ((node.site.silenced || isMoving()) && world.events.nowMs < toleratedMs) yield RETRY_INTERVAL_MS;
+  if (node.site.silenced || isMoving()) return "failed";
+  if (world.logic.isEmpty(sightingOf(node))) return "not-running";
+  const { state, lacks } = look(world, node);
+  if (state !== "serving" || lacks.length > 0 || isRefused(agent)) return "failed";
+  if ((yield* connect(node)) !== undefined) return "failed";
+  return (yield* isHealthy(world, node)) ? "success" : "failed";
+}
+
+/** A small file of the state folder is written and synced; the server is asked through its address. */
+function* isHealthy(world: World, node: SimNode): Task<boolean> {
+  const written = newSignal();
+  let done = false;
+  whenStorage(node, () => {
+    done = true;
+    resume(node.owner, () => raise(written));
+  });
+  if (!done) yield* waitAtMost(world.events, node.owner, written, CHECK_BOUND_MS);
+  return done && node.site.mounts.every((one) => one?.shutDown === false) && node.site.server !== undefined;
+}

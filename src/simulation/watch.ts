@@ -1,0 +1,122 @@
+/** What the agent does while a fileserver serves (agent/service-watch.ts), in virtual time. */
+import { known } from "../base/observed.ts";
+import type { Inheritance } from "../failover/grace.ts";
+import { beginWatch } from "../failover/watch.ts";
+import { startNotifier } from "./client.ts";
+import type { RunContext } from "./deed.ts";
+import { newSignal, raise, spawn, waitAtMost, type Task } from "./events.ts";
+import { endV3Grace, ledgerOn, sightOf, stateMount } from "./server.ts";
+import { whenStorage } from "./storage-path.ts";
+import { change, sync } from "./volume.ts";
+import type { SimAgent, SimNode, SimWatch, World } from "./world.ts";
+
+const LOOK_INTERVAL_MS = 400;
+const GRACE_INTERVAL_MS = 100;
+/** While nothing changes the looks become rarer; they stay more frequent than a slow agent's would be. */
+const GRACE_INTERVAL_MS_MAX = 400;
+const IDLE_LOOKS = 2;
+
+export function startWatch(
+  world: World,
+  node: SimNode,
+  agent: SimAgent,
+  begin: { readonly inherited: Inheritance; readonly v3GraceLasts: boolean },
+): void {
+  const start = {
+    node: node.name,
+    ...begin,
+    limitMs: world.fileserver.nfs.graceS * 1000,
+    lockdPort: world.fileserver.nfs.ports.lockd,
+    startedMs: world.events.nowMs,
+  };
+  const watch: SimWatch = {
+    start,
+    state: beginWatch(start),
+    stopped: false,
+    over: false,
+    unchanged: 0,
+    news: newSignal(),
+    ended: newSignal(),
+  };
+  agent.watch = watch;
+  spawn(world.events, agent.owner, lookAgainAndAgain(world, node, watch), () => {
+    watch.over = true;
+    raise(watch.ended);
+  });
+}
+
+/** An agent that was started anew beside a serving fileserver: what the one before it knew, from the volume. */
+export function watchRunning(world: World, node: SimNode, agent: SimAgent): void {
+  const state = stateMount(node);
+  const server = node.site.server;
+  if (agent.watch !== undefined || state === undefined || server === undefined) return;
+  const ledger = ledgerOn(state.view);
+  const retired = world.facts.filter(({ index }) => state.view.retired.has(index)).map((one) => one.monitored);
+  const inherited = { ledger: known(ledger), monitored: known([...(ledger?.v3Clients ?? []), ...retired]) };
+  if (server.v3GraceLasts && !node.site.notifier && retired.length > 0) startNotifier(world, node);
+  startWatch(world, node, agent, { inherited, v3GraceLasts: server.v3GraceLasts });
+}
+
+const STOP_BOUND_MS = 2_000;
+
+export function* endWatch(world: World, agent: SimAgent): Task<RunContext["watched"]> {
+  const { watch } = agent;
+  agent.watch = undefined;
+  if (watch === undefined) return { lastLocks: new Set(), waiting: world.logic.ways.unwatched };
+  watch.stopped = true;
+  raise(watch.news);
+  if (!watch.over) yield* waitAtMost(world.events, agent.owner, watch.ended, STOP_BOUND_MS);
+  return { lastLocks: watch.state.lastLocks, waiting: watch.state.waiting };
+}
+
+function* lookAgainAndAgain(world: World, node: SimNode, watch: SimWatch): Task {
+  for (;;) {
+    yield* lookOnce(world, node, watch);
+    if (watch.stopped) return;
+    const waits = watch.state.waiting.v3 || watch.state.waiting.v4;
+    watch.unchanged += 1;
+    if (waits) yield Math.min(GRACE_INTERVAL_MS_MAX, GRACE_INTERVAL_MS * watch.unchanged);
+    else {
+      // The third look that shows the same can change nothing.
+      if (watch.unchanged > IDLE_LOOKS) yield watch.news;
+      yield world.random.between(LOOK_INTERVAL_MS / 8, LOOK_INTERVAL_MS);
+    }
+    if (watch.stopped) return;
+  }
+}
+
+function* lookOnce(world: World, node: SimNode, watch: SimWatch): Task {
+  const server = node.site.server;
+  const state = stateMount(node);
+  if (server === undefined || state === undefined) return;
+  const { nowMs } = world.events;
+  const now = { monotonicMs: nowMs, wallMs: nowMs, v4GraceLasts: server.v4GraceLasts };
+  const outcome = world.logic.watchLook(watch.start, watch.state, sightOf(world, server, state.view), now);
+  if (outcome.endV3Grace !== undefined) {
+    if (outcome.endV3Grace.stopNotifier) {
+      node.site.notifier = false;
+      change(state, (disk) => disk.retired.clear());
+    }
+    yield world.random.between(2, 15);
+    if (node.site.server === server)
+      endV3Grace(world, node, server, world.events.nowMs >= server.startedMs + watch.start.limitMs);
+  }
+  if (outcome.writeLedger) {
+    const written = newSignal();
+    let good = false;
+    let ended = false;
+    yield world.random.between(2, 15);
+    whenStorage(node, () => {
+      ended = true;
+      if (node.site.mounts[0] === state) {
+        change(state, (disk) => void (disk.ledger = outcome.ledger));
+        good = sync(world, node, state);
+      }
+      raise(written);
+    });
+    // A write that hangs is given up only with its node.
+    if (!ended) yield written;
+    if (!good) return;
+  }
+  watch.state = outcome.state;
+}
