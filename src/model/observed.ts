@@ -4,10 +4,13 @@
  */
 import type { Observed } from "../base/observed.ts";
 import type { Spec } from "./spec.ts";
+import type { ClusterObservation, SystemObservation } from "./system-observed.ts";
 
 export interface ObservedCluster {
   /** One entry per node that was looked at: the spec's nodes, and others known to have carried fileservers. */
   readonly nodes: readonly NodeObservation[];
+  /** What Pacemaker says; undefined inside where it runs nowhere, absent where nobody asked. */
+  readonly cluster?: Observed<ClusterObservation | undefined>;
 }
 
 export interface NodeObservation {
@@ -17,6 +20,8 @@ export interface NodeObservation {
   readonly spec: Observed<InstalledSpec | undefined>;
   /** Fileservers of which anything exists on the node: serving, half-way, or warm. Known only from a running agent. */
   readonly fileservers: Observed<readonly FileserverObservation[]>;
+  /** Absent where nobody asked. */
+  readonly system?: Observed<SystemObservation>;
 }
 
 export type AgentObservation =

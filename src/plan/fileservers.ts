@@ -137,8 +137,8 @@ function planRemoval(name: string, node: NodeObservation): FileserverPlan {
 }
 
 function planStart(world: World, load: Map<string, number>, wanted: FileserverSpec): FileserverPlan {
-  // Pacemaker decides where fileservers run; "engine-not-there" says that nobody sets it up yet.
-  if (world.desired.cluster.engine === "pacemaker") return { ...NOTHING, effects: [effect(wanted.name, "unknown")] };
+  // Pacemaker decides where fileservers run.
+  if (world.desired.cluster.engine === "pacemaker") return { ...NOTHING, effects: [effect(wanted.name, "begins")] };
   const node = target(world, load, wanted);
   if (node === undefined)
     return { ...NOTHING, effects: [effect(wanted.name, "unknown")], blocked: [noNode(wanted.name)] };
@@ -165,10 +165,16 @@ function planServing(
   const leaving = world.strangers.includes(node);
   const needed = leaving || subjects.some((other) => deviceHolder(subjects, other)?.name === name);
   const because = `${change.changes.join(", ")} changed`;
-  if (leaving || (needed && change.impact === "restart")) {
+  // The agent of a new spec does not know what it would have to release of the old one.
+  const renewed = change.impact === "restart" && change.changes.some((key) => key !== "nfs");
+  if (leaving || (needed && change.impact === "restart") || renewed) {
     const to = leaving ? target(world, load, wanted) : node.node;
     if (to === undefined) return { ...NOTHING, effects: [effect(name, "unknown")], blocked: [noNode(name)] };
-    const why = leaving ? `the spec no longer has ${node.node}` : "another fileserver takes one of its devices";
+    const why = leaving
+      ? `the spec no longer has ${node.node}`
+      : needed
+        ? "another fileserver takes one of its devices"
+        : because;
     const effects = [effect(name, "pause", { changes: change.changes, losses: change.losses })];
     if (leaving && change.impact !== "restart") {
       return { ...NOTHING, after: [{ kind: "move", fileserver: name, node: node.node, to, because: why }], effects };

@@ -127,7 +127,10 @@ const SCENES: Readonly<Record<string, Scene>> = {
   pacemaker: {
     desired: changed(
       ["engine: standalone", "engine: pacemaker"],
-      ["fileservers:\n", "directors: [{ name: lb }]\nfileservers:\n"],
+      [
+        "fileservers:\n",
+        "directors: [{ name: lb, machines: [{ name: d1, address: 10.77.0.31 }], services: [{ fileserver: home }] }]\nfileservers:\n",
+      ],
     ),
     observed: { nodes: [freshNode("n1"), freshNode("n2")] },
   },

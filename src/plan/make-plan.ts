@@ -3,6 +3,7 @@
  *
  * INVARIANTS
  * - Nothing is planned for a node of which nothing is known, nor for one of another cluster.
+ * - With the engine pacemaker no fileserver is taken over by a plan: the cluster decides where it runs.
  * - A fileserver is taken over only where every node that may serve it was asked and none does. A node that could not
  *   be asked may serve it, and two servers on one volume destroy it.
  * - A fileserver that serves twice, is under way or is stuck is left alone; the report says so.
@@ -10,45 +11,93 @@
  */
 import type { ObservedCluster } from "../model/observed.ts";
 import type { Spec } from "../model/spec.ts";
+import { planCluster } from "./cluster.ts";
+import type { Design } from "./design.ts";
 import { planFileservers } from "./fileservers.ts";
 import { nodeActions, nodeBlocks } from "./nodes.ts";
-import type { Note, Plan, Report } from "./plan.ts";
-import { makeWorld } from "./world.ts";
+import type { Action, Note, Plan, Report } from "./plan.ts";
+import { planSystem, systemOf } from "./system.ts";
+import { planVolumes } from "./volumes.ts";
+import { makeWorld, type World } from "./world.ts";
 
-export function makePlan(desired: Spec, observed: ObservedCluster): { readonly plan: Plan; readonly report: Report } {
+/** @param design what the nodes are to have beside the spec; absent: only agents and specs are looked at. */
+export function makePlan(
+  desired: Spec,
+  observed: ObservedCluster,
+  design?: Design,
+): { readonly plan: Plan; readonly report: Report } {
   const world = makeWorld(desired, observed);
-  const nodes = nodeActions(world);
   const fileservers = planFileservers(world);
+  const around = design === undefined ? planAgents(world) : planNodes(world, design);
   return {
     plan: {
       generation: world.generation,
-      actions: [...fileservers.before, ...nodes.write, ...fileservers.after, ...nodes.retire],
+      number: nextNumber(world),
+      actions: [...fileservers.before, ...around.before, ...fileservers.after, ...around.after],
     },
     report: {
       effects: fileservers.effects,
-      blocked: [...nodeBlocks(world), ...fileservers.blocked],
-      notes: [...releaseNotes(desired), ...fileservers.notes],
+      blocked: [...nodeBlocks(world), ...around.blocked, ...fileservers.blocked],
+      notes: [...directorNotes(desired), ...around.notes, ...fileservers.notes],
     },
   };
 }
 
-/** What the spec asks for and this release does not do. */
-function releaseNotes(desired: Spec): readonly Note[] {
-  const notes: Note[] = [];
-  if (desired.cluster.engine === "pacemaker") {
-    notes.push({
-      code: "engine-not-there",
-      about: desired.cluster.name,
-      what: "this release does not set Pacemaker up: nothing is fenced, and no fileserver is started or moved by itself or by this plan",
-      remedy: "write engine: standalone to have fileservers move when told to",
-    });
-  }
-  if (desired.directors.length > 0) {
-    notes.push({
-      code: "directors-not-there",
-      about: desired.cluster.name,
-      what: "this release does not set directors up: clients use the fileservers' own addresses",
-    });
-  }
-  return notes;
+function directorNotes(desired: Spec): readonly Note[] {
+  if (desired.directors.length === 0) return [];
+  const what = "a plan does not set directors up: that is done on their machines";
+  return [{ code: "directors-not-there", about: desired.cluster.name, what, remedy: "see docs/director.md" }];
+}
+
+interface Around {
+  /** Before fileservers are brought into service by the new spec. */
+  readonly before: readonly Action[];
+  readonly after: readonly Action[];
+  readonly blocked: readonly Note[];
+  readonly notes: readonly Note[];
+}
+
+/** Per node: its program, its spec, its agent. */
+function planAgents(world: World): Around {
+  const { write, run, retire } = nodeActions(world);
+  const perNode = world.nodes.flatMap(({ node }) => [...write, ...run].filter((action) => action.node === node));
+  return { before: perNode, after: retire, blocked: [], notes: [] };
+}
+
+function planNodes(world: World, design: Design): Around {
+  const system = planSystem(world, design);
+  const volumes = planVolumes(world, design);
+  const { write, run, retire } = nodeActions(world, renewedAgents(system.prepare));
+  const perNode = world.nodes.flatMap(({ node }) =>
+    [...system.prepare, ...(systemAllows(world, node) ? write : [])].filter((action) => action.node === node),
+  );
+  const cluster = planCluster(world, design, perNode);
+  const agents = run.filter((action) => systemAllows(world, action.node));
+  return {
+    before: [...perNode, ...volumes.actions, ...cluster.before, ...agents, ...cluster.start, ...cluster.after],
+    after: retire,
+    blocked: [...system.blocked, ...volumes.blocked, ...cluster.blocked],
+    notes: [...system.notes, ...volumes.notes],
+  };
+}
+
+function systemAllows(world: World, name: string): boolean {
+  const node = world.nodes.find((each) => each.node === name);
+  return node !== undefined && systemOf(world, node) !== undefined;
+}
+
+/** An agent works by the program and the unit with which it was started. */
+function renewedAgents(prepare: readonly Action[]): ReadonlyMap<string, string> {
+  const reasons = prepare.flatMap((action): readonly (readonly [string, string])[] => {
+    if (action.kind === "put-program") return [[action.node, "its program is new"]];
+    if (action.kind !== "write-file") return [];
+    if (action.file === "agent-unit" || action.file === "agent-env") return [[action.node, "its unit is new"]];
+    return [];
+  });
+  return new Map(reasons);
+}
+
+function nextNumber(world: World): number {
+  const numbers = world.nodes.map((node) => (node.system?.known === true ? node.system.value.generation : 0));
+  return Math.max(0, ...numbers) + 1;
 }

@@ -4,8 +4,10 @@ import type { World } from "./world.ts";
 import type { NodeAction, Note } from "./plan.ts";
 
 export interface NodeActions {
-  /** Bring every known node to the desired spec, with its agent running. */
+  /** Programs and specs onto every known node. */
   readonly write: readonly NodeAction[];
+  /** Its agent running, by the new spec. */
+  readonly run: readonly NodeAction[];
   /** Take out nodes that the spec no longer has; comes last, when nothing of ours runs there any more. */
   readonly retire: readonly NodeAction[];
 }
@@ -22,9 +24,12 @@ function otherCluster(world: World, node: NodeObservation): string | undefined {
   return installed === undefined || installed === world.desired.cluster.name ? undefined : installed;
 }
 
-export function nodeActions(world: World): NodeActions {
+/** @param renewed nodes whose agent has to start again for another reason, with that reason. */
+export function nodeActions(world: World, renewed: ReadonlyMap<string, string> = new Map()): NodeActions {
+  const able = world.nodes.filter((node) => nodeObstacle(world, node) === undefined);
   return {
-    write: world.nodes.flatMap((node) => (nodeObstacle(world, node) === undefined ? writeActions(world, node) : [])),
+    write: able.flatMap((node) => writeActions(world, node)),
+    run: able.flatMap((node) => runActions(world, node, renewed.get(node.node))),
     retire: world.strangers.flatMap((node) => retireActions(world, node)),
   };
 }
@@ -32,8 +37,8 @@ export function nodeActions(world: World): NodeActions {
 function writeActions(world: World, node: NodeObservation): readonly NodeAction[] {
   if (!node.agent.known || !node.spec.known) return [];
   const actions: NodeAction[] = [];
-  const agent = node.agent.value;
-  if (agent.state === "absent") {
+  // Where the whole system was looked at, its program and its unit are actions of their own.
+  if (node.agent.value.state === "absent" && node.system === undefined) {
     actions.push({ kind: "install-agent", node: node.node, because: "Holdfast is not installed" });
   }
   const installed = node.spec.value?.generation;
@@ -41,17 +46,24 @@ function writeActions(world: World, node: NodeObservation): readonly NodeAction[
     const because = installed === undefined ? "there is none yet" : `it has generation ${shortGeneration(installed)}`;
     actions.push({ kind: "write-spec", node: node.node, because });
   }
+  return actions;
+}
+
+function runActions(world: World, node: NodeObservation, renewed: string | undefined): readonly NodeAction[] {
+  if (!node.agent.known) return [];
+  const agent = node.agent.value;
   if (agent.state !== "running") {
     const because = agent.state === "absent" ? "it is new" : "it is not running";
-    actions.push({ kind: "start-agent", node: node.node, because });
-  } else if (agent.generation !== world.generation) {
-    const because =
-      agent.generation === undefined
-        ? "the agent has no spec yet"
-        : `the agent works by generation ${shortGeneration(agent.generation)}`;
-    actions.push({ kind: "reload-agent", node: node.node, because });
+    return [{ kind: "start-agent", node: node.node, because }];
   }
-  return actions;
+  if (agent.generation === world.generation) {
+    return renewed === undefined ? [] : [{ kind: "reload-agent", node: node.node, because: renewed }];
+  }
+  const because =
+    agent.generation === undefined
+      ? "the agent has no spec yet"
+      : `the agent works by generation ${shortGeneration(agent.generation)}`;
+  return [{ kind: "reload-agent", node: node.node, because }];
 }
 
 /** Only an agent of ours, with our spec, is retired; a stranger of another cluster is none of our business. */

@@ -1,6 +1,7 @@
 /** The plan as text for a person. `--json` prints the same facts. */
 import { unreachable } from "../base/assert.ts";
-import type { Action, Effect, Note, Plan, Report } from "./plan.ts";
+import type { FileName } from "./design.ts";
+import type { Action, Effect, Note, Plan, Report, VolumeAction } from "./plan.ts";
 import { shortGeneration } from "./nodes.ts";
 
 /** What a planned move or restart is built to stay under, in seconds; drills measure it. */
@@ -13,12 +14,19 @@ export function renderPlan(cluster: string, plan: Plan, report: Report): readonl
     count === 0
       ? `${head}: ${report.blocked.length === 0 ? "nothing to do" : "no action"}`
       : `${head}: ${count} ${count === 1 ? "action" : "actions"}`,
-    ...plan.actions.map((action, index) => `  ${String(index + 1).padStart(2)}  ${actionText(action)}`),
+    ...plan.actions.flatMap((action, index) => [
+      `  ${String(index + 1).padStart(2)}  ${actionText(action)}`,
+      ...detailLines(action).map((line) => `      ${" ".repeat(9)}${line}`),
+    ]),
     ...section("what clients would feel", report.effects.flatMap(effectLines)),
     ...section("not planned", report.blocked.flatMap(noteLines)),
     ...section("notes", report.notes.flatMap(noteLines)),
     verdict(plan, report),
   ];
+}
+
+function detailLines(action: Action): readonly string[] {
+  return action.kind === "write-cib" ? action.differences : [];
 }
 
 function section(title: string, lines: readonly string[]): readonly string[] {
@@ -28,16 +36,17 @@ function section(title: string, lines: readonly string[]): readonly string[] {
 function verdict(plan: Plan, report: Report): string {
   const rest = report.blocked.length;
   if (rest > 0) return `\nthe plan is incomplete: ${rest} ${rest === 1 ? "thing stands" : "things stand"} in the way`;
-  const partly = report.notes.some(({ code }) => code === "engine-not-there" || code === "directors-not-there");
-  const everything = partly ? "everything that this release carries out" : "everything";
+  const partly = report.notes.some(({ code }) => code === "directors-not-there");
+  const everything = partly ? "everything but the directors" : "everything";
   return `\n${plan.actions.length === 0 ? "" : "after this, "}${everything} is as the spec says`;
 }
 
 function actionText(action: Action): string {
-  return `${action.node.padEnd(8)} ${deedText(action)}  (${action.because})`;
+  return `${action.node.padEnd(8)} ${actionDeed(action)}  (${action.because})`;
 }
 
-function deedText(action: Action): string {
+/** What is done, without where and why. */
+export function actionDeed(action: Action): string {
   switch (action.kind) {
     case "install-agent":
       return "install Holdfast";
@@ -59,9 +68,60 @@ function deedText(action: Action): string {
       return `reload the exports of ${action.fileserver}`;
     case "move":
       return `move ${action.fileserver} to ${action.to}`;
+    case "mask-units":
+      return `mask ${listText(action.units)}`;
+    case "install-packages":
+      return `install ${listText(action.packages)}`;
+    case "set-system-id":
+      return "give LVM a system ID, the node's name";
+    case "put-program":
+      return `copy Holdfast ${action.version} there`;
+    case "write-file":
+      return `write ${FILE_TEXTS[action.file]}`;
+    case "put-secrets":
+      return `give the secrets in ${action.file} to ${listText(action.devices)}`;
+    case "make-volume":
+      return makeVolumeText(action);
+    case "share-authkey":
+      return action.from === undefined
+        ? `make the cluster's key, for ${listText(action.to)}`
+        : `copy the cluster's key to ${listText(action.to)}`;
+    case "set-up-witness":
+      return `set up the witness ${action.witness}`;
+    case "start-cluster":
+      return "start corosync and pacemaker, now and at every start of the machine";
+    case "reload-corosync":
+      return "have corosync read its configuration again";
+    case "write-cib":
+      return "write the fileservers and their fencing into Pacemaker's configuration";
+    case "settle":
+      return `wait until ${listText(action.fileservers)} ${action.fileservers.length === 1 ? "is" : "are"} served`;
     default:
       return unreachable(action);
   }
+}
+
+const FILE_TEXTS: Readonly<Record<FileName, string>> = {
+  "resource-agent": "the resource agent ocf:holdfast:fileserver",
+  "fence-agent": "the fence agent fence_holdfast",
+  "agent-unit": "the agent's unit",
+  "agent-env": "the agent's time scale",
+  "shutdown-order": "the order of services at shutdown",
+  "corosync-conf": "/etc/corosync/corosync.conf",
+  "kernel-modules": "the kernel modules to load",
+};
+
+function makeVolumeText(action: VolumeAction): string {
+  const of = action.disks.length === 0 ? "" : ` of ${action.disks.join(", ")}`;
+  const lost = action.overwrites.length === 0 ? "" : `, AND DESTROY what is on ${action.overwrites.join(", ")}`;
+  return `make ${action.filesystem} on ${action.device}${of} for ${action.fileserver}${lost}`;
+}
+
+const LISTED_MAX = 6;
+
+function listText(names: readonly string[]): string {
+  const more = names.length - LISTED_MAX;
+  return more > 0 ? `${names.slice(0, LISTED_MAX).join(", ")} and ${more} more` : names.join(", ");
 }
 
 function effectLines(effect: Effect): readonly string[] {

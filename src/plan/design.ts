@@ -1,0 +1,48 @@
+/**
+ * What the spec comes to on a node, as values: texts of files, names of packages, the change of Pacemaker's
+ * configuration. The planner compares it with what was observed; how each text is made is not its business.
+ */
+import type { Observed } from "../base/observed.ts";
+
+export interface Design {
+  /** The version that nodes are to run. */
+  readonly version: string;
+  readonly packages: readonly string[];
+  /** The stock services that would take ports and files away from fileservers. */
+  readonly maskedUnits: readonly string[];
+  /** The same on every node, in the order in which they are written. */
+  readonly files: readonly DesignedFile[];
+  readonly pacemaker: PacemakerDesign | undefined;
+  /** Devices that may be formatted although they carry something: by path, or VG/LV. */
+  readonly consents: readonly string[];
+}
+
+export type FileName =
+  | "resource-agent"
+  | "fence-agent"
+  | "agent-unit"
+  | "agent-env"
+  | "shutdown-order"
+  | "corosync-conf"
+  | "kernel-modules";
+
+export interface DesignedFile {
+  readonly name: FileName;
+  readonly path: string;
+  readonly mode: number;
+  readonly text: string;
+}
+
+export interface PacemakerDesign {
+  /** Cluster name of every corosync.conf that was found, by node; undefined: Debian's example. */
+  readonly foundClusters: ReadonlyMap<string, string>;
+  /** What the configuration lacks; unknown: a cluster runs and did not say. */
+  readonly cib: Observed<CibPlan>;
+  /** Fence devices that take secrets, and the file that they come from. */
+  readonly secrets: readonly { readonly file: string; readonly devices: readonly string[] }[];
+  readonly witness: string | undefined;
+}
+
+export type CibPlan =
+  | { readonly ok: true; readonly differences: readonly string[] }
+  | { readonly ok: false; readonly refusals: readonly { readonly what: string; readonly remedy: string }[] };
