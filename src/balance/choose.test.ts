@@ -132,10 +132,10 @@ const server = (name: string, state: HealthState, more: Partial<ServerView> = {}
 describe("behind a cluster", () => {
   const cases: Readonly<Record<string, readonly [ServiceView, readonly string[], RegExp]>> = {
     "the one that serves": [view({ servers: [server("n1", "up"), server("n2", "wrong-role")] }), ["n1"], /n1 is up/],
-    "the one that opens, while the other is being released": [
+    "the one that is being released, while the other is not open yet": [
       view({ servers: [server("n1", "leaving"), server("n2", "starting")], inForce: ["n1"] }),
-      ["n2"],
-      /n2 is starting/,
+      ["n1"],
+      /n1 is leaving/,
     ],
     "the one that leaves keeps its packets until the other opens": [
       view({ servers: [server("n1", "leaving"), server("n2", "wrong-role")], inForce: ["n1"] }),

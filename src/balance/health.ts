@@ -9,6 +9,7 @@
  */
 import { unreachable } from "../base/assert.ts";
 import type { Observed } from "../base/observed.ts";
+import type { RoleWord } from "../model/role.ts";
 
 export const HEALTH_STATES = ["checking", "answering", "starting", "up", "leaving", "down", "wrong-role"] as const;
 /**
@@ -27,6 +28,7 @@ export const HEALTH_EVENTS = [
   "silent-unvouched",
   "unchecked",
   "told-opening",
+  "told-serving",
   "told-releasing",
   "start-overdue",
 ] as const;
@@ -44,6 +46,7 @@ const TABLE: Readonly<Record<HealthState, Row>> = {
     "silent-unvouched": "down",
     unchecked: "checking",
     "told-opening": "starting",
+    "told-serving": "up",
     "told-releasing": "leaving",
     "start-overdue": "checking",
   },
@@ -56,6 +59,7 @@ const TABLE: Readonly<Record<HealthState, Row>> = {
     "silent-unvouched": "down",
     unchecked: "answering",
     "told-opening": "starting",
+    "told-serving": "up",
     "told-releasing": "leaving",
     "start-overdue": "answering",
   },
@@ -69,6 +73,7 @@ const TABLE: Readonly<Record<HealthState, Row>> = {
     "silent-unvouched": "starting",
     unchecked: "starting",
     "told-opening": "starting",
+    "told-serving": "up",
     "told-releasing": "leaving",
     "start-overdue": "down",
   },
@@ -82,6 +87,7 @@ const TABLE: Readonly<Record<HealthState, Row>> = {
     "silent-unvouched": "down",
     unchecked: "up",
     "told-opening": "starting",
+    "told-serving": "up",
     "told-releasing": "leaving",
     "start-overdue": "up",
   },
@@ -95,6 +101,7 @@ const TABLE: Readonly<Record<HealthState, Row>> = {
     "silent-unvouched": "down",
     unchecked: "leaving",
     "told-opening": "starting",
+    "told-serving": "up",
     "told-releasing": "leaving",
     "start-overdue": "leaving",
   },
@@ -108,6 +115,7 @@ const TABLE: Readonly<Record<HealthState, Row>> = {
     "silent-unvouched": "down",
     unchecked: "down",
     "told-opening": "starting",
+    "told-serving": "up",
     "told-releasing": "down",
     "start-overdue": "down",
   },
@@ -120,6 +128,7 @@ const TABLE: Readonly<Record<HealthState, Row>> = {
     "silent-unvouched": "wrong-role",
     unchecked: "wrong-role",
     "told-opening": "starting",
+    "told-serving": "up",
     "told-releasing": "wrong-role",
     "start-overdue": "wrong-role",
   },
@@ -129,9 +138,12 @@ export function nextHealth(state: HealthState, event: HealthEvent): HealthState 
   return TABLE[state][event];
 }
 
-/** May be given the service. */
+/**
+ * May be given the service. One that is only starting may not: a client that is reset before the server's link is up
+ * sends its SYN into the void, and the next one a second later.
+ */
 export function mayBegin(state: HealthState): boolean {
-  return state === "up" || state === "starting";
+  return state === "up";
 }
 
 /** May keep it while no other may begin. */
@@ -139,8 +151,6 @@ export function mayStay(state: HealthState): boolean {
   return state !== "down" && state !== "wrong-role";
 }
 
-/** What the server's agent says of the fileserver; `unclear` is its own "not known". */
-export type RoleWord = "opening" | "serving" | "releasing" | "standby" | "unclear";
 /** What NFS did when it was asked by RPC NULL (or by TCP alone). */
 export type NfsWord = "answers" | "silent" | "refuses" | "not-asked";
 
@@ -175,6 +185,7 @@ export const EVENT_WORDS: Readonly<Record<HealthEvent, string>> = {
   "silent-unvouched": "neither its agent nor NFS answers",
   unchecked: "it could not be asked",
   "told-opening": "its agent says that it is about to serve",
+  "told-serving": "its agent has just opened it",
   "told-releasing": "its agent says that it is being released",
   "start-overdue": "it did not begin to answer in time",
 };

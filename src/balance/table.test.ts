@@ -101,13 +101,15 @@ describe("a takeover", () => {
   const { outlook, changes } = takeNews(home, before, [
     { server: "n1", event: "serves-not" },
     { server: "n2", event: "told-opening", term: 4 },
+    { server: "n2", event: "told-serving" },
   ]);
 
   test("is told in words", () => {
     assert.deepEqual(changes.map(changeText), [
       "home: n1 is wrong-role, was up: its agent says that it does not serve it",
       "home: n2 is starting, was wrong-role: its agent says that it is about to serve",
-      "home: served by n2, before by n1: n2 is starting",
+      "home: n2 is up, was starting: its agent has just opened it",
+      "home: served by n2, before by n1: n2 is up",
     ]);
   });
 
