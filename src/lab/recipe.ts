@@ -89,7 +89,7 @@ const CLUSTER_PACKAGES: readonly string[] = [
   "keepalived",
 ];
 /** The fence agents of the stock cluster, which the lab builds for comparison. Debian 12 has them in one package. */
-const STOCK_FENCE_PACKAGE: Readonly<Record<Suite, string>> = { trixie: "fence-agents", bookworm: "fence-agents" };
+const STOCK_FENCE_PACKAGE: Readonly<Record<Suite, string>> = { trixie: "fence-agents-scsi", bookworm: "fence-agents" };
 
 /**
  * Masked for a quick boot (each costs seconds under emulation and does nothing in a lab), and the stock NFS services,
