@@ -80,7 +80,7 @@ describe("the agent's face", () => {
     socket = join(folder, "agent.sock");
     writeFileSync(socket, "left by an agent that was killed");
     const controls = new Map([["home", home]]);
-    const api = await serveApi(socket, { node: "n1", version: "0", specHash: specHash(SPEC), spec: SPEC, controls });
+    const api = await serveApi(socket, { node: "n1", version: "0", specHash: specHash(SPEC), spec: SPEC, controls, wallMs: () => 7 });
     close = () => api.close();
     client = agentClient({ socket, node: "n1", timeoutMs: 20_000 });
   });
@@ -100,9 +100,12 @@ describe("the agent's face", () => {
       cluster: "lab",
       version: "0",
       specHash: specHash(SPEC),
+      wallMs: 7,
       fileservers: [STATUS],
     });
     assert.deepEqual(await client.history("home"), [TIMELINE]);
+    assert.deepEqual(await client.history("home", "1"), []);
+    assert.deepEqual(await client.history("home", "forgotten"), [TIMELINE]);
     assert.deepEqual(await client.prepare("home"), { systemId: "n1" });
     assert.deepEqual(await client.clients("home"), CLIENTS);
   });

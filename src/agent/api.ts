@@ -8,9 +8,12 @@ import type { Spec } from "../model/spec.ts";
 import { asPrinted } from "../scsi/persistent-reserve.ts";
 import { endOnBug } from "./bug.ts";
 import { addClusterRoutes, type ClusterParts } from "./cluster-api.ts";
+import { addEngineRoutes } from "./engine-api.ts";
 import type { AgentStatus, ErrorAnswer, PrepareAnswer, RunAnswer } from "../wire/agent.ts";
+import type { Timeline } from "../wire/timeline.ts";
 import type { FileserverControl } from "./fileserver.ts";
 import { RunFault } from "./history.ts";
+import { parseBody } from "./request-body.ts";
 
 const HTTP_STATUS: Readonly<Record<FaultKind, number>> = { failed: 500, invalid: 400, refused: 409 };
 const BODY_BYTES_MAX = 64 * 1024;
@@ -29,6 +32,7 @@ export interface ApiParts {
   readonly specHash: string;
   readonly spec: Spec;
   readonly controls: ReadonlyMap<string, FileserverControl>;
+  readonly wallMs: () => number;
   /** What Pacemaker's agents ask for. */
   readonly cluster?: ClusterParts;
 }
@@ -45,7 +49,11 @@ export async function serveApi(socket: string, parts: ApiParts): Promise<Fastify
     return reply.status(HTTP_STATUS[fault.kind]).send(answer);
   });
   addRoutes(api, parts);
-  if (parts.cluster !== undefined) addClusterRoutes(api, parts.cluster);
+  if (parts.cluster !== undefined) {
+    addClusterRoutes(api, parts.cluster);
+    const { node, controls, keys } = parts.cluster;
+    addEngineRoutes(api, { node, fileservers: [...controls.keys()], nodes: [...keys.keys()] });
+  }
   // A socket file left by a killed agent; systemd makes sure that there is only one.
   await rm(socket, { force: true });
   await api.listen({ path: socket });
@@ -71,13 +79,18 @@ function addRoutes(api: FastifyInstance, parts: ApiParts): void {
     cluster: parts.spec.cluster.name,
     version: parts.version,
     specHash: parts.specHash,
+    wallMs: parts.wallMs(),
     fileservers: await Promise.all([...parts.controls.values()].map((one) => one.status())),
     ...standingOf(parts),
   }));
   api.get("/v1/spec", () => Promise.resolve(parts.spec));
   api.get<Named>("/v1/fileservers/:name/clients", (request) => control(request.params.name).clients());
-  api.get<Named>("/v1/fileservers/:name/history", (request) => Promise.resolve(control(request.params.name).history()));
+  api.get<Named & { Querystring: { after?: string } }>("/v1/fileservers/:name/history", ({ params, query }) =>
+    Promise.resolve(historyAfter(control(params.name).history(), query.after)),
+  );
   api.post<Named>("/v1/fileservers/:name/prepare", async (request): Promise<PrepareAnswer> => {
+    const refusal = parts.cluster?.registration?.refusal(request.params.name);
+    if (refusal !== undefined) throw refusal;
     const systemId = await control(request.params.name).prepare();
     return systemId === undefined ? {} : { systemId };
   });
@@ -101,6 +114,11 @@ function addRoutes(api: FastifyInstance, parts: ApiParts): void {
   });
 }
 
+/** Runs after the one with this id; all of them where it is not known any more. */
+function historyAfter(runs: readonly Timeline[], id: string | undefined): readonly Timeline[] {
+  return runs.slice(runs.findIndex((run) => run.id === id) + 1);
+}
+
 /** Only in engine pacemaker. */
 function standingOf({ cluster }: ApiParts): Pick<AgentStatus, "standing"> {
   const registration = cluster?.registration;
@@ -115,13 +133,6 @@ function standingOf({ cluster }: ApiParts): Pick<AgentStatus, "standing"> {
       luns: standing?.luns ?? [],
     },
   };
-}
-
-/** What is asked for wrongly is the asker's mistake: nothing was tried. */
-function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
-  const parsed = schema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  throw new Fault({ kind: "invalid", code: "invalid-request", what: z.prettifyError(parsed.error) });
 }
 
 function keyOfFenced(parts: ApiParts, name: string): string {

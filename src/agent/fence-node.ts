@@ -47,7 +47,7 @@ async function readAll(node: Node, disks: ReadonlyMap<string, string>, names: re
 
 async function readKeys(node: Node, disk: string): Promise<Observed<readonly string[]>> {
   try {
-    return known((await node.reservations.readState(disk)).keys);
+    return known(await node.reservations.readKeys(disk));
   } catch (error) {
     return unknown(explain(error).slice(0, 2).join(": "));
   }

@@ -66,6 +66,7 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
     specHash: specHash(spec),
     spec,
     controls,
+    wallMs: () => systemClock.wallMs(),
     cluster: { node, controls, registration, keys, goDown: goDownAtOnce },
   });
   log(`agent of ${name}: ${controls.size} fileservers, socket ${settings.socket}`);

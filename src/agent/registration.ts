@@ -100,7 +100,7 @@ export function watchRegistration(parts: RegistrationParts): Registration {
     state.asking = true;
     const askedAtMs = clock.monotonicMs();
     try {
-      const { keys } = await node.reservations.readState(lun.disk);
+      const keys = await node.reservations.readKeys(lun.disk);
       state.keys = known(keys);
       // From the question on: between it and the answer the key may have been taken away.
       if (keys.includes(rules.ownKey)) state.verifiedAtMs = askedAtMs;

@@ -138,6 +138,7 @@ async function startAgent(): Promise<void> {
     specHash: specHash(SPEC),
     spec: SPEC,
     controls,
+    wallMs: () => 0,
     cluster,
   });
   close = () => api.close();

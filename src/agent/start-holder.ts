@@ -46,6 +46,8 @@ async function startHolder(clock: Clock, name: string, enter: readonly string[],
       "--collect",
       "--quiet",
       "--slice=holdfast.slice",
+      // At shutdown everything is stopped at once that is not ordered: the engine has to stop the fileservers first.
+      "--property=Before=pacemaker.service",
       `--unit=${unit}`,
       ...enter,
       toolPath("sh"),

@@ -6,6 +6,7 @@ import { systemClock, waitFor } from "../system/clock.ts";
 import type { FileserverStatus, ReleaseRequest, TakeoverRequest } from "../wire/agent.ts";
 import type { Timeline, TimelineStep } from "../wire/timeline.ts";
 import type { CliCommand, Io } from "./command.ts";
+import { moveThroughEngine } from "./engine-move.ts";
 import { giveBack, whenFree, WHEN_FREE_TIMEOUT_MS } from "./half-move.ts";
 import { askNodes, reachNode, type ReachedNode } from "./reach.ts";
 import { FILE_OPTION, fileOption, readSpecFile } from "./spec-file.ts";
@@ -16,7 +17,9 @@ export const MOVE: CliCommand = {
   details:
     "Without NODE: to the other node of a cluster of two. A fileserver that nobody serves is brought into service.\n" +
     "Refused (exit status 3) when the target cannot serve; nothing is changed then.\n" +
-    "--fenced NODE: you know that NODE is down (powered off), and its reservation may be taken from it. Never say so of a node that only does not answer.",
+    "With engine: pacemaker the cluster makes the move, and stays free to move it again; it is told, and followed.\n" +
+    "With engine: standalone this command makes it itself.\n" +
+    "--fenced NODE (standalone): you know that NODE is down (powered off), and its reservation may be taken from it. Never say so of a node that only does not answer.",
   arguments: [
     { name: "fileserver", help: "which one" },
     { name: "node", help: "where to", optional: true },
@@ -33,7 +36,10 @@ export const MOVE: CliCommand = {
         spec.fileservers.map((one) => one.name),
       );
     const fenced = typeof options["fenced"] === "string" ? options["fenced"] : undefined;
-    const move = await runMove(spec, name, target, fenced, io);
+    const move =
+      spec.cluster.engine === "pacemaker"
+        ? await moveByEngine(spec, name, target, fenced, io)
+        : await runMove(spec, name, target, fenced, io);
     io.document({
       fileserver: name,
       from: move.from ?? null,
@@ -53,6 +59,33 @@ const WIDTH_DEFAULT = 100;
 
 function terminalWidth(): number {
   return process.stdout.columns ?? WIDTH_DEFAULT;
+}
+
+async function moveByEngine(
+  spec: Spec,
+  fileserver: string,
+  target: string | undefined,
+  fenced: string | undefined,
+  io: Io,
+): Promise<Move> {
+  if (fenced !== undefined)
+    throw new Fault({
+      kind: "invalid",
+      code: "fenced-by-engine",
+      what: "--fenced is for engine: standalone",
+      why: "here the cluster fences lost nodes itself, and takes over from them",
+      remedy: "holdfast status tells what it waits for; a node that is certainly off: stonith_admin --confirm NODE",
+    });
+  const names: readonly string[] = spec.cluster.nodes.map((node) => node.name);
+  if (target !== undefined && !names.includes(target)) throw unknownName("node", target, names);
+  return moveThroughEngine({
+    spec,
+    fileserver,
+    target,
+    clock: systemClock,
+    reach: (node) => reachNode(spec, node),
+    progress: (line) => io.progress(line),
+  });
 }
 
 interface Move {

@@ -13,7 +13,7 @@ const other = loadSpec(otherText, "other");
 
 function answer(generation: string): NodeReply<AgentStatus> {
   const home = { name: "home", state: "serving" as const, because: [], addresses: [], connections: 0, nfsdThreads: 16 };
-  const value = { node: "n1", cluster: "lab", version: "0.1.0", specHash: generation, fileservers: [home] };
+  const value = { node: "n1", cluster: "lab", version: "0.1.0", specHash: generation, wallMs: 0, fileservers: [home] };
   return { node: "n1", result: { ok: true, value } };
 }
 

@@ -11,6 +11,8 @@ export interface AgentStatus {
   readonly version: string;
   /** Of the spec that the agent works with. */
   readonly specHash: string;
+  /** The node's wall clock when it answered, milliseconds since 1970-01-01 UTC. */
+  readonly wallMs: number;
   readonly fileservers: readonly FileserverStatus[];
   /** Engine pacemaker: this node's registration on the fileservers' LUNs. */
   readonly standing?: StandingStatus;

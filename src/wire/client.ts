@@ -11,11 +11,13 @@ import type {
   TakeoverRequest,
 } from "./agent.ts";
 import type { ClientsAnswer } from "./clients.ts";
+import type { ClusterAnswer, EngineClearRequest, EngineMoveRequest } from "./cluster.ts";
 import type { Timeline } from "./timeline.ts";
 
 export interface AgentClient {
   status(): Promise<AgentStatus>;
-  history(fileserver: string): Promise<readonly Timeline[]>;
+  /** @param after the id of a run: only those that ended after it. */
+  history(fileserver: string, after?: string): Promise<readonly Timeline[]>;
   /** Only the node that serves can say. */
   clients(fileserver: string): Promise<ClientsAnswer>;
   prepare(fileserver: string): Promise<PrepareAnswer>;
@@ -23,6 +25,11 @@ export interface AgentClient {
   release(fileserver: string, request?: ReleaseRequest): Promise<Timeline>;
   /** Announces a planned move to a node that takes part in it; forgotten after a minute. */
   handover(fileserver: string, request: HandoverRequest): Promise<void>;
+  /** The cluster as Pacemaker on that node sees it; refused in engine standalone. */
+  cluster(): Promise<ClusterAnswer>;
+  /** Resolves when the cluster has been told; it decides, and moves, afterwards. */
+  engineMove(request: EngineMoveRequest): Promise<void>;
+  engineClear(request: EngineClearRequest): Promise<void>;
 }
 
 export interface AgentClientOptions {
@@ -41,12 +48,18 @@ export function agentClient(options: AgentClientOptions): AgentClient {
     ask<T>(options, "POST", pathOf(fileserver, verb), body);
   return {
     status: () => get<AgentStatus>("/v1/status"),
-    history: (fileserver) => get<readonly Timeline[]>(pathOf(fileserver, "history")),
+    history: (fileserver, after) =>
+      get<readonly Timeline[]>(
+        `${pathOf(fileserver, "history")}${after === undefined ? "" : `?after=${encodeURIComponent(after)}`}`,
+      ),
     clients: (fileserver) => get<ClientsAnswer>(pathOf(fileserver, "clients")),
     prepare: (fileserver) => post<PrepareAnswer>(fileserver, "prepare"),
     takeover: async (fileserver, body) => (await post<RunAnswer>(fileserver, "takeover", body)).timeline,
     release: async (fileserver, body) => (await post<RunAnswer>(fileserver, "release", body)).timeline,
     handover: async (fileserver, body) => void (await post<object>(fileserver, "handover", body)),
+    cluster: () => get<ClusterAnswer>("/v1/cluster"),
+    engineMove: async (body) => void (await ask<object>(options, "POST", "/v1/cluster/move", body)),
+    engineClear: async (body) => void (await ask<object>(options, "POST", "/v1/cluster/clear", body)),
   };
 }
 
