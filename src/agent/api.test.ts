@@ -80,7 +80,14 @@ describe("the agent's face", () => {
     socket = join(folder, "agent.sock");
     writeFileSync(socket, "left by an agent that was killed");
     const controls = new Map([["home", home]]);
-    const api = await serveApi(socket, { node: "n1", version: "0", specHash: specHash(SPEC), spec: SPEC, controls, wallMs: () => 7 });
+    const api = await serveApi(socket, {
+      node: "n1",
+      version: "0",
+      specHash: specHash(SPEC),
+      spec: SPEC,
+      controls,
+      wallMs: () => 7,
+    });
     close = () => api.close();
     client = agentClient({ socket, node: "n1", timeoutMs: 20_000 });
   });

@@ -21,6 +21,8 @@ export interface Node {
   readonly engine: Engine;
   readonly commands: Commands;
   readonly reservations: Reservations;
+  /** Programs on the node that were given up and have not ended; absent where none can be. */
+  readonly overdue?: () => readonly string[];
   readonly clock: Clock;
   /** Multiplies every bound: 1 on real machines, more under emulation. */
   readonly timeScale: number;
@@ -45,7 +47,8 @@ export interface WatchEnd {
   readonly waiting: Waiting;
 }
 
-export const NOTHING_WATCHED: WatchEnd = { lastLocks: new Set(), waiting: { v3: false, v4: false } };
+/** Not watched is not known: whoever was waited for before may still be. */
+export const NOTHING_WATCHED: WatchEnd = { lastLocks: new Set(), waiting: { v3: true, v4: true } };
 
 export interface StepContext {
   readonly node: Node;

@@ -94,6 +94,8 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
   let running: FileserverState | undefined;
   let prepared: Looked | undefined;
   let watch: ServiceWatch | undefined;
+  /** Of the last watch of this service: a release that failed before it recorded anything is tried again. */
+  let watchEnd: WatchEnd = NOTHING_WATCHED;
 
   async function look(): Promise<Found> {
     const found = await observe(spec);
@@ -127,9 +129,9 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
   }
 
   async function endWatch(): Promise<WatchEnd> {
-    const ended = await watch?.stop();
+    if (watch !== undefined) watchEnd = await watch.stop();
     watch = undefined;
-    return ended ?? NOTHING_WATCHED;
+    return watchEnd;
   }
 
   async function releaseNow(
@@ -226,6 +228,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
       else await standby.connect();
       const found = await lookAtDisks(node, spec, prepared);
       const looked = handedOver ? labelledForUs(found) : found;
+      watchEnd = NOTHING_WATCHED;
       const startedAtMs = node.clock.wallMs();
       const context = standby.context(looked, fencedKey === undefined ? {} : { fencedKey });
       const result = await standby.run(takeoverGraph(spec), context);
@@ -236,8 +239,14 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
         return history.remember("takeover", startedAtMs, result);
       }
       // Half a takeover is undone at once: it must not keep the volume from the other node.
-      const undo = await releaseNow();
-      const timeline = history.remember("takeover", startedAtMs, result, undo.fault === undefined);
+      const undone = await releaseNow().then(
+        (undo) => undo.fault === undefined,
+        (error: unknown) => {
+          node.log(`${spec.name}: the takeover could not be undone: ${explain(error).join("; ")}`);
+          return false;
+        },
+      );
+      const timeline = history.remember("takeover", startedAtMs, result, undone);
       renewStandbySoon();
       throw new RunFault(result.fault, timeline);
     });
@@ -327,7 +336,8 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     },
 
     async inUse() {
-      return running === "taking-over" || running === "releasing" || !isEmpty((await look()).sighting);
+      const moving = running === "taking-over" || running === "releasing" || standby.overdue().length > 0;
+      return moving || !isEmpty((await look()).sighting);
     },
 
     async sight() {
@@ -335,7 +345,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
       const silencedBecause = silence.because();
       return {
         judgement,
-        empty: isEmpty(sighting),
+        empty: isEmpty(sighting) && standby.overdue().length === 0,
         ...(running === undefined ? {} : { running }),
         ...(silencedBecause === undefined ? {} : { silencedBecause }),
       };

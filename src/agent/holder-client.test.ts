@@ -194,8 +194,15 @@ describe("a holder", () => {
       holder.run([[SH, "-c", `until [ -e '${gate}' ]; do sleep 0.01; done`]], 5),
       hasCode("holder-timed-out"),
     );
+    assert.match(holder.overdue().join(), /until \[ -e/);
+    const files = (): readonly string[] => readdirSync(folder).filter((name) => name.startsWith("output."));
+    assert.equal(files().length, 1);
     writeFileSync(gate, "");
     assert.equal((await holder.run([["/bin/echo", "on"]], BOUND_MS)).stdout, "on\n");
+    // It is overdue until it has ended, and no longer.
+    const bound = { what: "its end", timeoutMs: BOUND_MS, intervalMs: 2 };
+    const ended = await waitFor(systemClock, bound, () => Promise.resolve(holder.overdue().length === 0 || undefined));
+    assert.deepEqual([ended, files()], [true, []]);
   });
 
   test("it outlives the agent: another one goes on, and does not take an old answer for its own", async () => {

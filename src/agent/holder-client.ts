@@ -23,6 +23,8 @@ export interface HolderResult {
 export interface HolderClient {
   /** Runs the commands in order inside the namespaces, up to the first that fails. Rejects when no answer comes in time. */
   run(commands: readonly HolderCommand[], timeoutMs: number): Promise<HolderResult>;
+  /** What was given up, and has not ended: it may still do what it was sent for. */
+  overdue(): readonly string[];
   close(): void;
 }
 
@@ -36,6 +38,7 @@ export function openHolder(folder: string): HolderClient {
   // A pipe handle: reads of a FIFO in libuv's thread pool would hold a thread each.
   const answers = new Socket({ fd: descriptor, readable: true, writable: false });
   const waiting = new Map<string, (status: number) => void>();
+  const overdue = new Map<string, string>();
   // Another agent's requests may still be answered: its numbers are not ours.
   const prefix = randomBytes(4).toString("hex");
   let count = 0;
@@ -45,7 +48,9 @@ export function openHolder(folder: string): HolderClient {
     rest = lines.pop() ?? "";
     for (const line of lines) {
       const answer = parseAnswer(line);
-      if (answer !== undefined) waiting.get(answer.id)?.(answer.status);
+      if (answer === undefined) continue;
+      if (overdue.delete(answer.id)) removeFiles(answer.id);
+      waiting.get(answer.id)?.(answer.status);
     }
   });
   answers.on("error", () => undefined);
@@ -62,9 +67,13 @@ export function openHolder(folder: string): HolderClient {
       );
       return { status, stdout: stdout ?? "", stderr: stderr ?? "" };
     } finally {
-      for (const name of [requestFile(id), outputFile(id), errorsFile(id)])
-        rmSync(`${folder}/${name}`, { force: true });
+      // The files of what is given up stay until it has ended: by them it is seen (start-holder.ts).
+      if (!overdue.has(id)) removeFiles(id);
     }
+  }
+
+  function removeFiles(id: string): void {
+    for (const name of [requestFile(id), outputFile(id), errorsFile(id)]) rmSync(`${folder}/${name}`, { force: true });
   }
 
   function answerTo(id: string, commands: readonly HolderCommand[], timeoutMs: number): Promise<number> {
@@ -75,6 +84,7 @@ export function openHolder(folder: string): HolderClient {
       };
       const timer = setTimeout(() => {
         end();
+        overdue.set(id, describe(commands));
         reject(
           new Fault({ code: "holder-timed-out", what: `${describe(commands)} did not end within ${timeoutMs} ms` }),
         );
@@ -102,7 +112,7 @@ export function openHolder(folder: string): HolderClient {
     }
   }
 
-  return { run, close: () => void answers.destroy() };
+  return { run, overdue: () => [...overdue.values()], close: () => void answers.destroy() };
 }
 
 /** Runs commands that must succeed; anything else is a Fault with what the programs said. */

@@ -5,14 +5,20 @@ import { commandLine, type Commands } from "../system/commands.ts";
 import { toolPath } from "../system/tools.ts";
 import type { HolderClient } from "./holder-client.ts";
 
+export interface HostCommands extends Commands {
+  /** Command lines that were given up and have not ended. */
+  overdue(): readonly string[];
+}
+
 /**
  * Forking the agent costs more than twice what forking a small shell does (measured: docs/results.md).
  *
  * @param connect starts the node's holder where none lives, and opens it; called again when the holder has died.
  */
-export async function hostCommands(connect: () => Promise<HolderClient>, timeScale: number): Promise<Commands> {
+export async function hostCommands(connect: () => Promise<HolderClient>, timeScale: number): Promise<HostCommands> {
   let holder = await connect();
   return {
+    overdue: () => holder.overdue(),
     async run(command) {
       assert(command.input === undefined, `${command.tool} needs input, which a holder does not pass on`);
       const words = [[toolPath(command.tool), ...command.args]];

@@ -43,7 +43,12 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
     await startHostHolder(systemClock, HOLDER_BOUND_MS * settings.timeScale);
     return openHolder(holderFolder(HOST_HOLDER));
   }, settings.timeScale);
-  const node = makeNode(spec, name, { commands, timeScale: settings.timeScale, log });
+  const node = makeNode(spec, name, {
+    commands,
+    overdue: () => commands.overdue(),
+    timeScale: settings.timeScale,
+    log,
+  });
   await prepareKernel(node.commands, spec);
   const controls = new Map<string, FileserverControl>(
     spec.fileservers.map((one) => [one.name, controlFileserver(node, one)]),
@@ -100,7 +105,7 @@ async function readSpec(path: string): Promise<string> {
 
 const HOLDER_BOUND_MS = 10_000;
 
-function makeNode(spec: Spec, name: string, parts: Pick<Node, "commands" | "timeScale" | "log">): Node {
+function makeNode(spec: Spec, name: string, parts: Pick<Node, "commands" | "overdue" | "timeScale" | "log">): Node {
   const { nodes, name: cluster } = spec.cluster;
   if (!nodes.some((node) => node.name === name)) {
     throw new Fault({

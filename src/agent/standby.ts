@@ -5,6 +5,7 @@ import type { StepGraph } from "../failover/step.ts";
 import { coldGraph, warmGraph } from "../failover/warm.ts";
 import type { FileserverSpec } from "../model/spec.ts";
 import { NOTHING_WATCHED, scaled, type Node, type StepContext, type WatchEnd } from "./context.ts";
+import { waitFor } from "../system/clock.ts";
 import { crashPoint } from "./crash-point.ts";
 import { openHolder, type HolderClient } from "./holder-client.ts";
 import { holderFolder } from "./places.ts";
@@ -17,6 +18,7 @@ import { warmSteps } from "./steps/warm.ts";
 
 const RUNNERS: StepRunners = { ...warmSteps, ...takeoverSteps, ...releaseSteps };
 const HOLDER_BOUND_MS = 10_000;
+const OVERDUE_INTERVAL_MS = 50;
 
 export interface LivingHolder {
   readonly client: HolderClient;
@@ -24,8 +26,13 @@ export interface LivingHolder {
 }
 
 export interface Standby {
-  /** Runs go through a holder: the one that is there, or a new one. */
+  /**
+   * Runs go through a holder: the one that is there, or a new one. Rejects where something of an earlier run that was
+   * given up has still not ended: what is seen before that is not yet true.
+   */
   connect(): Promise<LivingHolder>;
+  /** What was given up, may still change something of this fileserver, and has not ended. */
+  overdue(): readonly string[];
   runWarm(): Promise<void>;
   runCold(): Promise<void>;
   context(looked: Looked, more?: { readonly fencedKey?: string; readonly watched?: WatchEnd }): StepContext;
@@ -41,8 +48,19 @@ export function openStandby(node: Node, fileserver: FileserverSpec): Standby {
     return holder;
   };
 
+  const onHost = (): readonly string[] => (node.overdue?.() ?? []).filter((line) => changesVolumes(fileserver, line));
+
+  async function hostSettled(): Promise<void> {
+    const bound = { what: "LVM", timeoutMs: scaled(node, HOLDER_BOUND_MS), intervalMs: OVERDUE_INTERVAL_MS };
+    const settled = await waitFor(node.clock, bound, () => Promise.resolve(onHost().length === 0 || undefined));
+    if (settled === undefined) throw stillRuns(fileserver, onHost());
+  }
+
   const standby: Standby = {
+    overdue: () => [...(holder?.client.overdue() ?? []), ...onHost()],
+
     async connect() {
+      await hostSettled();
       const pid = await startFileserverHolder(node.clock, fileserver.name, scaled(node, HOLDER_BOUND_MS));
       if (holder?.pid === pid) return holder;
       holder?.client.close();
@@ -83,4 +101,23 @@ export function openStandby(node: Node, fileserver: FileserverSpec): Standby {
     },
   };
   return standby;
+}
+
+/** LVM's programs run on the node, for all fileservers: whose they are is seen by the group's name. */
+export function changesVolumes({ volumes }: FileserverSpec, line: string): boolean {
+  if (!/\/(?:lvchange|vgchange) /.test(line)) return false;
+  const words = line.split(" ");
+  return volumes.some(
+    ({ device }) =>
+      device.kind === "lv" && words.some((word) => word === device.vg || word.startsWith(`${device.vg}/`)),
+  );
+}
+
+function stillRuns(fileserver: FileserverSpec, lines: readonly string[]): Fault {
+  return new Fault({
+    code: "holder-busy",
+    what: `a command for ${fileserver.name} that was given up has not ended: ${lines.join("; ")}`,
+    why: "it may still do what it was sent for",
+    remedy: "look what it waits for: systemd-cgls -u holdfast.slice",
+  });
 }

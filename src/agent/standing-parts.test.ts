@@ -19,6 +19,7 @@ import { findLuns, identifyDisk } from "./luns.ts";
 import { confirmRegistered } from "./registered-luns.ts";
 import { registrationMarker } from "./registration-marker.ts";
 import { goDownAtOnce } from "./self-fence.ts";
+import { changesVolumes } from "./standby.ts";
 
 const HOME = loadSpec(SAMPLE_SPEC, "sample").fileservers[0] as FileserverSpec;
 const NAMES = new Map([
@@ -207,3 +208,13 @@ test("an address and a port as rpcinfo wants them", () => {
 function hasCode(code: string) {
   return (error: unknown): boolean => error instanceof Fault && error.code === code;
 }
+
+test("whose volumes one of LVM's programs changes: by the group's name, and only where it changes something", () => {
+  const of = (line: string): boolean => changesVolumes(HOME, line);
+  const group = HOME.volumes[0]?.device;
+  assert.ok(group?.kind === "lv");
+  assert.ok(of(`/usr/sbin/lvchange --devices /dev/sda --noudevsync --activate y ${group.vg}/${group.lv}`));
+  assert.ok(of(`/usr/sbin/vgchange --yes --systemid n1 ${group.vg}`));
+  assert.ok(!of(`/usr/sbin/lvchange --activate y ${group.vg}2/${group.lv}`));
+  assert.ok(!of(`/usr/sbin/pvs --select vg_name=${group.vg}`));
+});

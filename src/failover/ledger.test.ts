@@ -53,6 +53,17 @@ describe("a ledger's entry", () => {
     ]);
   });
 
+  test("is not the last word while locks are awaited, whoever writes it", () => {
+    const look = { previous: BEFORE, sight: { v3Locks: ["data:9:0-0"] }, final: true };
+    const awaiting = entry({ ...look, waiting: { v3: true, v4: false } });
+    assert.equal(awaiting.final, false);
+    assert.deepEqual(
+      awaiting.v3Locks.map(({ key }) => key),
+      ["data:1:0-0", "data:1:2-2", "data:9:0-0"],
+    );
+    assert.equal(entry({ ...look, waiting: { v3: false, v4: true } }).final, true);
+  });
+
   test("keeps since when a client is known, over nodes", () => {
     const next = entry({ previous: BEFORE, sight: { monitored: [C1], v4Clients: [v4("a"), v4("a", 1)] } });
     assert.deepEqual(next.v3Clients, [{ ...C1, sinceMs: 100 }]);

@@ -45,7 +45,7 @@ export interface V3Lock {
 export interface Ledger {
   readonly node: string;
   readonly writtenAtMs: number;
-  /** Written by a release when nothing was let in any more: it names every lock there is. */
+  /** Written by a release when nothing was let in any more, and no lock was awaited: it names every lock there is. */
   readonly final: boolean;
   readonly connections: readonly ClientConnection[];
   readonly v3Clients: readonly V3Client[];
@@ -88,9 +88,11 @@ export interface LedgerInput {
  * that come and go are left out of all but the final entry, so that lock traffic does not wear the disk.
  */
 export function nextLedger(input: LedgerInput): Ledger {
-  const { sight, previous, waiting, lastLocks, final } = input;
+  const { sight, previous, waiting, lastLocks } = input;
+  // While locks are awaited nobody can say that they are all: what comes before may lack some, as after a crash.
+  const final = input.final && !waiting.v3;
   const steady = sight.v3Locks.map((key) => ({ key, steady: lastLocks.has(key) }));
-  const v3Locks = final ? steady : steady.filter((lock) => lock.steady);
+  const v3Locks = input.final ? steady : steady.filter((lock) => lock.steady);
   const held = new Set(sight.v3Locks);
   const awaitedLocks = waiting.v3 ? (previous?.v3Locks ?? []).filter((lock) => !held.has(lock.key)) : [];
   return {

@@ -117,7 +117,8 @@ export const takeoverSteps: TakeoverSteps = {
     const folder = stateFolder(pid, fileserver);
     context.found.ledger = await readLedger(folder);
     const last = context.found.ledger.known ? context.found.ledger.value : undefined;
-    const expected = last?.final === true ? last.v3Clients : [];
+    // Who has been notified of the takeover before and has not reclaimed yet is in no list of statd's any more.
+    const expected = last?.v3Clients ?? [];
     await prepareStateFolder(folder, context.node.name, context.node.clock.wallMs(), expected);
     await turnToVolume(pid, fileserver);
     // Ready to be sent the moment the address is open.
