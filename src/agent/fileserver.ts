@@ -72,6 +72,8 @@ export interface FileserverControl extends WatchedFileserver {
   announce(successorSystemId: string): void;
   /** The announced successor is this node, which has prepared itself. */
   isSuccessor(): boolean;
+  /** True from the takeover to the release, for as long as this agent knows. */
+  serves(): boolean;
   /** What is here, and why it is silent where it is. Rejects where that cannot be found out. */
   sight(): Promise<FileserverSight>;
   /** What a close look at a serving fileserver finds wanting; nothing where all is well. */
@@ -320,6 +322,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
       });
     },
 
+    serves: () => watch !== undefined,
     announce: (successorSystemId) => handover.announce(successorSystemId),
     isSuccessor: () => prepared !== undefined && handover.announced() === prepared.systemId,
     silence: (because) => silence.begin(because, running === "releasing"),

@@ -21,6 +21,7 @@ import { holderFolder, HOST_HOLDER, PLACES } from "./places.ts";
 import { watchRegistration } from "./registration.ts";
 import { registrationMarker } from "./registration-marker.ts";
 import { goDownAtOnce } from "./self-fence.ts";
+import { openWatchdog } from "./watchdog.ts";
 import { startHostHolder } from "./start-holder.ts";
 
 export interface AgentSettings {
@@ -54,6 +55,8 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
     spec.fileservers.map((one) => [one.name, controlFileserver(node, one)]),
   );
   const keys = nodeKeys(spec);
+  const { watchdog: device } = spec.cluster;
+  const watchdog = device === undefined ? undefined : openWatchdog(device, log);
   const registration =
     spec.cluster.engine === "pacemaker"
       ? watchRegistration({
@@ -63,6 +66,7 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
           marker: registrationMarker(),
           fileservers: controls,
           goDown: goDownAtOnce,
+          looked: () => watchdog?.pet([...controls.values()].some((control) => control.serves())),
         })
       : undefined;
   const api = await serveApi(settings.socket, {
@@ -87,6 +91,7 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
   }
   log(`ended by ${await ended}`);
   registration?.stop();
+  watchdog?.letGo();
   await api.close();
 }
 

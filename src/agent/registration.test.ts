@@ -18,6 +18,7 @@ interface World {
   /** By fileserver: whether something of it is here. */
   readonly inUse: Map<string, boolean>;
   found: FoundLuns;
+  looks: number;
   start(): Registration;
 }
 
@@ -67,6 +68,7 @@ function world(): World {
     events,
     marked,
     inUse,
+    looks: 0,
     found: {
       luns: [
         { name: "a", disk: "/dev/sda", fileservers: ["home"] },
@@ -88,6 +90,7 @@ function world(): World {
         },
         fileservers: new Map(["home", "media"].map((name) => [name, fileserver(name)])),
         goDown: (because) => void events.push(`down: ${because}`),
+        looked: () => void one.looks++,
       }),
   };
   return one;
@@ -272,6 +275,15 @@ describe("a storage that gives no answer", () => {
     await one.clock.pass(1_000);
     assert.ok(downs(one).length > 0);
     assert.ok(!one.events.includes("resume home"));
+    registration.stop();
+  });
+
+  test("looks go on all the same: whoever pets a watchdog by them goes on petting", async () => {
+    const { one, registration } = await registered();
+    for (const disk of ["/dev/sda", "/dev/sdb"]) one.storage.faults.set(`n1|${disk}`, "hang");
+    one.looks = 0;
+    await one.clock.pass(5_000);
+    assert.ok(one.looks >= 10, String(one.looks));
     registration.stop();
   });
 

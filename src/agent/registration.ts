@@ -38,6 +38,8 @@ export interface RegistrationParts {
   readonly marker: RegistrationMarker;
   readonly fileservers: ReadonlyMap<string, WatchedFileserver>;
   readonly goDown: (because: string) => void;
+  /** After every look: a watchdog is petted here, so that it bites where nobody looks any more. */
+  readonly looked?: () => void;
 }
 
 export interface Registration {
@@ -222,6 +224,7 @@ export function watchRegistration(parts: RegistrationParts): Registration {
       const startedMs = clock.monotonicMs();
       try {
         await lookOnce();
+        parts.looked?.();
         say("look", undefined);
       } catch (error) {
         say("look", `this node's registration is not watched: ${messageOf(error)}`);

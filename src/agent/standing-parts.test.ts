@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -20,6 +20,7 @@ import { confirmRegistered } from "./registered-luns.ts";
 import { registrationMarker } from "./registration-marker.ts";
 import { goDownAtOnce } from "./self-fence.ts";
 import { changesVolumes } from "./standby.ts";
+import { openWatchdog } from "./watchdog.ts";
 
 const HOME = loadSpec(SAMPLE_SPEC, "sample").fileservers[0] as FileserverSpec;
 const NAMES = new Map([
@@ -165,6 +166,28 @@ test("the way down: a line for the kernel's log, and sysrq b; without the log al
   goDownAtOnce("again", { ...files, kernelLog: "/nonexistent/kmsg" });
   assert.equal(readFileSync(files.sysrqTrigger, "utf8"), "b");
   assert.throws(() => goDownAtOnce("", { ...files, sysrqTrigger: "/nonexistent/trigger" }));
+});
+
+test("a watchdog is armed while something is served, and let go in good order", () => {
+  const device = join(folder, "watchdog");
+  const said: string[] = [];
+  const watchdog = openWatchdog(device, (line) => void said.push(line));
+  watchdog.pet(false);
+  assert.ok(!existsSync(device));
+  watchdog.pet(true);
+  watchdog.pet(true);
+  assert.equal(readFileSync(device, "latin1"), "\0\0");
+  watchdog.pet(false);
+  assert.equal(readFileSync(device, "latin1"), "\0\0V");
+  watchdog.pet(true);
+  watchdog.letGo();
+  watchdog.letGo();
+  assert.equal(readFileSync(device, "latin1"), "\0V");
+  assert.equal(said.length, 0);
+  const missing = openWatchdog(join(folder, "none/watchdog"), (line) => void said.push(line));
+  missing.pet(true);
+  missing.pet(true);
+  assert.equal(said.length, 1);
 });
 
 test("a link goes down by its flags, and only by the one that says so", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { matchesGolden } from "../../tests/golden.ts";
 import { known, unknown, type Observed } from "../base/observed.ts";
 import {
   concludeLun,
@@ -68,6 +69,20 @@ describe("what is concluded of one LUN", () => {
       { seed: 1 },
     );
   });
+});
+
+test("the page in docs/ shows this table", () => {
+  const rows = TABLE.map(([keys, ...conclusions]) => `| ${[keys, ...conclusions].join(" | ")} |`);
+  const page = [
+    "# What a node concludes from its registration",
+    "",
+    "Made from the decisions of `src/failover/standing.ts` by their test; refresh it with `UPDATE_GOLDEN=1 ./test --unit`, do not edit it. What the words mean, and what follows, stands in [fencing.md](fencing.md#what-a-node-concludes).",
+    "",
+    "| keys on the LUN | registered in this boot, in use | registered in this boot, not in use | not registered, in use | not registered, not in use |",
+    "| --- | --- | --- | --- | --- |",
+    ...rows,
+  ].join("\n");
+  matchesGolden("standing.md", page, { folder: new URL("../../docs", import.meta.url).pathname });
 });
 
 describe("what is concluded of the node", () => {

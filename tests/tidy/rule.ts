@@ -29,7 +29,7 @@ export interface Rule {
 const ROOT = join(import.meta.dirname, "../..");
 const FOLDERS_LEFT_OUT = new Set(["node_modules", "dist", ".git", ".holdfast-lab", ".holdfast-lab-tests"]);
 const TEXT_NAME =
-  /(?:\.(?:ts|mjs|json|md|yaml|yml|sh|svg|txt|service|conf|py|html|css)|\/(?:test|demo|holdfast|run|NOTICE|LICENSE))$/;
+  /(?:\.(?:ts|mjs|json|md|yaml|yml|sh|svg|txt|service|conf|py|html|css)|\/(?:test|demo|holdfast|run|fileserver|fence_holdfast|NOTICE|LICENSE))$/;
 
 /** Every text file of the repository, whether git knows it yet or not. */
 export function repositoryFiles(folder: string = ROOT): readonly TextFile[] {
