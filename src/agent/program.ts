@@ -18,6 +18,7 @@ import { openHolder } from "./holder-client.ts";
 import { hostCommands } from "./host-commands.ts";
 import { findLuns } from "./luns.ts";
 import { holderFolder, HOST_HOLDER, PLACES } from "./places.ts";
+import { goToNormalPriority } from "./priority.ts";
 import { watchRegistration } from "./registration.ts";
 import { registrationMarker } from "./registration-marker.ts";
 import { goDownAtOnce } from "./self-fence.ts";
@@ -89,6 +90,7 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
       endOnBug(error);
     });
   }
+  goToNormalPriority();
   log(`ended by ${await ended}`);
   registration?.stop();
   watchdog?.letGo();

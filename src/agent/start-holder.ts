@@ -7,6 +7,7 @@ import { startDaemon } from "../system/processes.ts";
 import { toolPath } from "../system/tools.ts";
 import { holderPid, openFiles, readOptional, scopeProcesses } from "./inside.ts";
 import { holderFolder, HOST_HOLDER, PLACES, scopeUnit } from "./places.ts";
+import { goToNormalPriority } from "./priority.ts";
 
 const LOOK_INTERVAL_MS = 20;
 
@@ -39,6 +40,8 @@ async function startHolder(clock: Clock, name: string, enter: readonly string[],
   await rm(`${folder}/${HOLDER_FILES.pid}`, { force: true });
   // A scope that still has processes keeps its name; the new holder is moved into it by its own hand (below).
   const unit = scope.length === 0 ? scopeUnit(name) : `holdfast-${name}-again-${Math.round(clock.wallMs())}.scope`;
+  // Whatever serves is started by the holder, and has its priority.
+  goToNormalPriority();
   await startDaemon({
     program: toolPath("systemd-run"),
     args: [
