@@ -54,6 +54,8 @@ const PACKAGES: readonly string[] = [
   "linux-image-cloud-amd64",
   "busybox-static",
   "xz-utils",
+  // Node.js needs it, and Debian 12 does not bring it along.
+  "libatomic1",
   // Serving NFS.
   "nfs-kernel-server",
   "nfs-common",

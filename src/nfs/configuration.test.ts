@@ -4,7 +4,7 @@ import { matchesGolden } from "../../tests/golden.ts";
 import { SAMPLE_SPEC, sampleWith } from "../../tests/sample-spec.ts";
 import { loadSpec } from "../model/load.ts";
 import type { FileserverSpec } from "../model/spec.ts";
-import { exportsText, foldersAbove, hostsText, nfsConfText, nfsdTimes, servedPorts } from "./configuration.ts";
+import { exportsText, foldersAbove, hostsText, nfsConfText, nfsdStart, servedPorts } from "./configuration.ts";
 
 function firstOf(text: string): FileserverSpec {
   const [first] = loadSpec(text, "sample").fileservers;
@@ -109,11 +109,19 @@ test("hosts: the fileserver's name first, for both families", () => {
   );
 });
 
-test("lease and grace as files of nfsd", () => {
-  assert.deepEqual(nfsdTimes(SAMPLE), [
+test("what starts nfsd: its threads last", () => {
+  assert.deepEqual(nfsdStart(SAMPLE), [
     ["nfsv4leasetime", "15"],
     ["nfsv4gracetime", "20"],
+    ["versions", "-2 +3 +4 -4.0 +4.1 +4.2"],
+    ["portlist", "tcp 2049"],
+    ["threads", "16"],
   ]);
+  const versions = (change: Partial<typeof SAMPLE>): string | undefined =>
+    new Map(nfsdStart({ ...SAMPLE, ...change })).get("versions");
+  assert.equal(versions({ protocols: ["v3"] }), "-2 +3 -4");
+  assert.equal(versions({ protocols: ["v4"] }), "-2 -3 +4 -4.0 +4.1 +4.2");
+  assert.equal(versions({ nfs: { ...SAMPLE.nfs, allowV40: true } }), "-2 +3 +4 +4.0 +4.1 +4.2");
 });
 
 test("ports of lasting connections: lockd's only with NFSv3", () => {

@@ -44,19 +44,18 @@ export function nfsConfText(fileserver: FileserverSpec): string {
     "[statd]",
     `port=${ports.statd}`,
     "no-notify=y",
+    // Read by mountd, which offers only what nfsd has (utils/mountd/mountd.c, nfs-utils).
     "[nfsd]",
-    `threads=${fileserver.nfs.threads}`,
     "udp=n",
     "tcp=y",
     `vers3=${yesNo(fileserver.protocols.includes("v3"))}`,
     `vers4=${yesNo(fileserver.protocols.includes("v4"))}`,
-    // A v4.0 client never says that it has reclaimed everything (RFC 7530 has no RECLAIM_COMPLETE): one costs all a full grace.
     `vers4.0=${yesNo(fileserver.nfs.allowV40)}`,
     "",
   ].join("\n");
 }
 
-const NFS_PORT = 2049;
+export const NFS_PORT = 2049;
 
 /** Ports on which clients keep connections open: nfsd's and lockd's. */
 export function servedPorts(fileserver: FileserverSpec): readonly number[] {
@@ -74,12 +73,24 @@ export function hostsText(fileserver: FileserverSpec, nodeHosts: string): string
 }
 
 /**
- * Lines for /proc/fs/nfsd: [file, text]. They can be set only while no nfsd runs. Lease and grace are not given to
- * rpc.nfsd, because it would set lockd's grace of every fileserver on the node along with them (nfssvc_set_time, nfs-utils).
+ * What starts nfsd: lines for /proc/fs/nfsd, [file, text], in this order (fs/nfsd/nfsctl.c). The same that rpc.nfsd(8)
+ * writes, but for lockd's grace, which it would set for every fileserver on the node (nfssvc_set_time, nfs-utils); and
+ * without a start of it, which costs more than all that it does. Listeners are for both families, and have to be
+ * registered with rpcbind (rpcbind.ts).
  */
-export function nfsdTimes(fileserver: FileserverSpec): readonly (readonly [string, string])[] {
+export function nfsdStart(fileserver: FileserverSpec): readonly (readonly [string, string])[] {
   return [
     ["nfsv4leasetime", String(fileserver.nfs.leaseS)],
     ["nfsv4gracetime", String(fileserver.nfs.graceS)],
+    ["versions", nfsdVersions(fileserver)],
+    ["portlist", `tcp ${NFS_PORT}`],
+    ["threads", String(fileserver.nfs.threads)],
   ];
+}
+
+/** A v4.0 client never says that it has reclaimed everything (RFC 7530 has no RECLAIM_COMPLETE): one costs all a full grace. */
+function nfsdVersions({ protocols, nfs }: FileserverSpec): string {
+  const v3 = protocols.includes("v3") ? "+3" : "-3";
+  if (!protocols.includes("v4")) return `-2 ${v3} -4`;
+  return `-2 ${v3} +4 ${nfs.allowV40 ? "+4.0" : "-4.0"} +4.1 +4.2`;
 }

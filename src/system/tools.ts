@@ -31,7 +31,6 @@ const TOOL_PATHS = {
   nft: "/usr/sbin/nft",
   nfsdcld: "/usr/sbin/nfsdcld",
   "rpc.mountd": "/usr/sbin/rpc.mountd",
-  "rpc.nfsd": "/usr/sbin/rpc.nfsd",
   "rpc.statd": "/usr/sbin/rpc.statd",
   rpcbind: "/usr/sbin/rpcbind",
   rpcinfo: "/usr/sbin/rpcinfo",

@@ -9,7 +9,7 @@ import type { ClientConnection, MonitoredClient } from "../../failover/ledger.ts
 import type { HolderCommand } from "../../linux/holder.ts";
 import { activateVolume, claim, mapperName } from "../../lvm/volume-group.ts";
 import type { FileserverSpec, VolumeSpec } from "../../model/spec.ts";
-import { nfsdTimes } from "../../nfs/configuration.ts";
+import { nfsdStart } from "../../nfs/configuration.ts";
 import { tickleInput } from "../../nfs/tickle.ts";
 import { preemptReservation, reservedByOther, reservedByStranger, takeReservation } from "../../scsi/reservation.ts";
 import { waitFor } from "../../system/clock.ts";
@@ -25,6 +25,7 @@ import { exportedPath, insidePath, volumePath } from "../places.ts";
 import { notifyRetired } from "../notify.ts";
 import { probeAddress, refuseTaken } from "../probe.ts";
 import { confirmRegistered } from "../registered-luns.ts";
+import { registerNfsd } from "../rpcbind.ts";
 import type { StepRunners } from "../runner.ts";
 import {
   forgetRetired,
@@ -158,16 +159,13 @@ export const takeoverSteps: TakeoverSteps = {
   "start-nfsd": async ({ fileserver }, context, boundMs) => {
     const { threads } = fileserver.nfs;
     if ((await nfsdThreads(context.insidePid())) === threads) return { outcome: "already" };
-    // By a process inside: whoever writes `threads` gives the server its identity, the writer's host name. rpc.nfsd and not
-    // /proc/fs/nfsd/portlist, whose listeners are not registered with rpcbind (SVC_SOCK_ANONYMOUS, fs/nfsd/nfsctl.c).
+    // By a process inside: whoever writes `threads` gives the server its identity, the writer's host name.
     await runInside(
       context.holder(),
-      [
-        ...nfsdTimes(fileserver).map(([name, text]): HolderCommand => ["write_file", `/proc/fs/nfsd/${name}`, text]),
-        [toolPath("rpc.nfsd"), String(threads)],
-      ],
+      nfsdStart(fileserver).map(([name, text]): HolderCommand => ["write_file", `/proc/fs/nfsd/${name}`, text]),
       boundMs,
     );
+    await registerNfsd(fileserver, context.insidePid(), boundMs);
     const started = await nfsdThreads(context.insidePid());
     if (started !== threads)
       throw new Fault({ code: "nfsd-threads", what: `nfsd runs ${started} threads instead of ${threads}` });

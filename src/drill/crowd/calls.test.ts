@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeCreate, encodeLookup, encodeMount, readCreate, readLookup, readMount } from "./nfs-calls.ts";
 import { encodeLockRequest, encodeTestRequest, encodeUnlockRequest, readState } from "./nlm-calls.ts";
-import { word } from "./xdr.ts";
+import { word } from "../../nfs/xdr.ts";
 
 const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text.replaceAll(/\s/g, ""), "hex"));
 const same = (found: Uint8Array, wanted: string): void =>

@@ -1,8 +1,15 @@
 /** One RPC connection over TCP from a chosen address and a reserved port. */
 import { connect, type Socket } from "node:net";
 import { Fault } from "../../base/fault.ts";
-import { encodeCall, encodeRecord, openRecordReader, readReply, type Credential, type Procedure } from "./rpc.ts";
-import type { Xdr } from "./xdr.ts";
+import {
+  encodeCall,
+  encodeRecord,
+  openRecordReader,
+  readReply,
+  type Credential,
+  type Procedure,
+} from "../../nfs/rpc.ts";
+import type { Xdr } from "../../nfs/xdr.ts";
 
 export interface ConnectionSettings {
   readonly host: string;

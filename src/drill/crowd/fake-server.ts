@@ -17,8 +17,8 @@ import {
   readPort,
   readReply,
   type Call,
-} from "./rpc.ts";
-import { flag, join, opaque, readerOf, text, word, type Xdr } from "./xdr.ts";
+} from "../../nfs/rpc.ts";
+import { flag, join, opaque, readerOf, text, word, type Xdr } from "../../nfs/xdr.ts";
 
 export interface FakeServer {
   readonly port: number;

@@ -18,7 +18,7 @@ import {
   type Handle,
 } from "./nfs-calls.ts";
 import { NLM_PROGRAM, NLM_VERSION } from "./nlm-calls.ts";
-import { encodePortQuestion, GET_PORT, PROTOCOL_TCP, readPort, type Credential } from "./rpc.ts";
+import { encodePortQuestion, GET_PORT, PROTOCOL_TCP, readPort, type Credential } from "../../nfs/rpc.ts";
 
 const ANSWER_TIMEOUT_MS = 15_000;
 const FILE_MODE = 0o666;

@@ -16,7 +16,7 @@ import {
   readState,
   type Lock,
 } from "./nlm-calls.ts";
-import { word } from "./xdr.ts";
+import { word } from "../../nfs/xdr.ts";
 
 /** Refused connections, silence and graces together: longer than any grace that a spec allows by default. */
 const TRIES_MAX = 120;

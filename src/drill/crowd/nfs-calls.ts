@@ -1,7 +1,7 @@
 /** What a client says to be given a file over NFSv3: MOUNT version 3 and NFS version 3 (RFC 1813). Pure. */
 import { Fault } from "../../base/fault.ts";
-import type { Procedure } from "./rpc.ts";
-import { flag, join, opaque, readerOf, text, word, type Xdr, type XdrReader } from "./xdr.ts";
+import type { Procedure } from "../../nfs/rpc.ts";
+import { flag, join, opaque, readerOf, text, word, type Xdr, type XdrReader } from "../../nfs/xdr.ts";
 
 /** NFS3_FHSIZE. */
 const HANDLE_BYTES_MAX = 64;

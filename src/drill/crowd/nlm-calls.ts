@@ -2,8 +2,8 @@
  * The Network Lock Manager, version 4: the protocol of X/Open XNFS chapter 10 with the 64-bit offsets of RFC 1813's
  * appendix II. Pure.
  */
-import type { Procedure } from "./rpc.ts";
-import { flag, join, long, opaque, readerOf, text, word, type Xdr } from "./xdr.ts";
+import type { Procedure } from "../../nfs/rpc.ts";
+import { flag, join, long, opaque, readerOf, text, word, type Xdr } from "../../nfs/xdr.ts";
 import type { Handle } from "./nfs-calls.ts";
 
 export const NLM_PROGRAM = 100_021;

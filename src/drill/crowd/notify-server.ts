@@ -5,8 +5,8 @@
  */
 import { createSocket, type Socket } from "node:dgram";
 import { readNotification } from "../wire-check/notification.ts";
-import { encodePort, encodeReply, GET_PORT, PROTOCOL_UDP, readCall, readPortQuestion } from "./rpc.ts";
-import type { Xdr } from "./xdr.ts";
+import { encodePort, encodeReply, GET_PORT, PROTOCOL_UDP, readCall, readPortQuestion } from "../../nfs/rpc.ts";
+import type { Xdr } from "../../nfs/xdr.ts";
 
 /** NSM (X/Open XNFS, chapter 11). */
 const STATUS_PROGRAM = 100_024;
