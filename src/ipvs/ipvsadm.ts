@@ -2,7 +2,7 @@
 import { unreachable } from "../base/assert.ts";
 import { Fault } from "../base/fault.ts";
 import { formatAddress, parseAddress } from "../model/address.ts";
-import type { Endpoint, IpvsConnection, IpvsEdit, IpvsServer, IpvsService } from "../model/director-table.ts";
+import type { Endpoint, IpvsEdit, IpvsServer, IpvsService } from "../model/director-table.ts";
 
 /**
  * Standard input of `ipvsadm --restore`: one command per line, in order (restore_table, ipvsadm.c). A line that fails is
@@ -105,25 +105,6 @@ export function parseListed(text: string): readonly ServerConnections[] {
     });
   }
   return found;
-}
-
-const CONNECTION = /^(\w+)\s+\S+\s+(\w+)\s+(\S+)\s+(\S+)\s+(\S+)\s*$/;
-
-/** What `ipvsadm --list --connection --numeric` prints; templates (port 0 on the client's side) are left out. */
-export function parseConnections(text: string): readonly IpvsConnection[] {
-  return text.split("\n").flatMap((line) => {
-    if (line.trim() === "" || line.startsWith("IPVS ") || line.startsWith("pro ")) return [];
-    const match = CONNECTION.exec(line);
-    const [client, virtual, server] = [3, 4, 5].map((at) => parseEndpoint(match?.[at] ?? ""));
-    if (match === null) throw notUnderstood("ipvsadm --list --connection", line);
-    if (client === undefined || virtual === undefined || server === undefined || client.port === 0) return [];
-    return [{ protocol: protocolOf(match[1] ?? ""), state: match[2] ?? "", client, virtual, server }];
-  });
-}
-
-function protocolOf(word: string): IpvsConnection["protocol"] {
-  if (word === "TCP") return "tcp";
-  return word === "UDP" ? "udp" : "other";
 }
 
 /** "10.77.0.61:2049" or "[fd77::61]:2049", in canonical text. */

@@ -1,24 +1,17 @@
 /** The kernel's IPVS and packet filter on a director's machine. */
+import { readFile } from "node:fs/promises";
 import { Fault } from "../base/fault.ts";
 import type { DirectorKernelSpec } from "../model/director-spec.ts";
 import type { IpvsConnection, IpvsEdit, IpvsService } from "../model/director-table.ts";
 import { commandFailed, runChecked, type Command, type Commands } from "../system/commands.ts";
-import {
-  parseConnections,
-  parseDaemons,
-  parseListed,
-  parseSaved,
-  restoreText,
-  type ServerConnections,
-} from "./ipvsadm.ts";
+import { CONNECTION_FILE, parseConnectionFile } from "./connection-file.ts";
+import { parseDaemons, parseListed, parseSaved, restoreText, type ServerConnections } from "./ipvsadm.ts";
 
 const TABLE_TIMEOUT_MS = 2000;
-/** /proc/net/ip_vs_conn is as long as there are connections. */
-const CONNECTIONS_TIMEOUT_MS = 5000;
 const MODULE_TIMEOUT_MS = 10_000;
 
-function ipvsadm(args: readonly string[], timeoutMs = TABLE_TIMEOUT_MS): Command {
-  return { tool: "ipvsadm", args, timeoutMs };
+function ipvsadm(args: readonly string[]): Command {
+  return { tool: "ipvsadm", args, timeoutMs: TABLE_TIMEOUT_MS };
 }
 
 /** Before anything else here: net.ipv4.vs is there only with the module. */
@@ -34,9 +27,8 @@ export async function readCounts(commands: Commands): Promise<readonly ServerCon
   return parseListed((await runChecked(commands, ipvsadm(["--list", "--numeric"]))).stdout);
 }
 
-export async function readConnections(commands: Commands): Promise<readonly IpvsConnection[]> {
-  const listed = await runChecked(commands, ipvsadm(["--list", "--connection", "--numeric"], CONNECTIONS_TIMEOUT_MS));
-  return parseConnections(listed.stdout);
+export async function readConnections(): Promise<readonly IpvsConnection[]> {
+  return parseConnectionFile(await readFile(CONNECTION_FILE, "utf8"));
 }
 
 /** All edits by one program, in order. A Fault where one of them was refused; the others are in force then. */
@@ -76,14 +68,18 @@ export async function startSync(commands: Commands, device: string, syncId: numb
 /** A director of one machine has the flow's address itself; where there are more, keepalived puts it where it belongs. */
 export async function takeAddress(commands: Commands, device: string, address: string): Promise<void> {
   const six = address.includes(":");
-  const args = ["address", "replace", `${address}/${six ? 128 : 32}`, "dev", device, ...(six ? ["nodad"] : [])];
+  // Deprecated from the start: no connection of the machine's own may come from it (RFC 6724, rule 3); keepalived does the same.
+  const more = six ? ["nodad", "preferred_lft", "0"] : [];
+  const args = ["address", "replace", `${address}/${six ? 128 : 32}`, "dev", device, ...more];
   await runChecked(commands, { tool: "ip", args, timeoutMs: TABLE_TIMEOUT_MS });
 }
 
-/** Back addresses are on no network of the machine's: each has its own route to the link. */
-export async function routeTo(commands: Commands, device: string, address: string): Promise<void> {
+/** Back addresses are on no network of the machine's: each has its own route to the link. `source`: the machine's own. */
+export async function routeTo(commands: Commands, device: string, address: string, source?: string): Promise<void> {
   const six = address.includes(":");
-  const args = [...(six ? ["-6"] : []), "route", "replace", `${address}/${six ? 128 : 32}`, "dev", device];
+  const from = source === undefined || source.includes(":") !== six ? [] : ["src", source];
+  const route = ["route", "replace", `${address}/${six ? 128 : 32}`, "dev", device, ...from];
+  const args = six ? ["-6", ...route] : route;
   await runChecked(commands, { tool: "ip", args, timeoutMs: TABLE_TIMEOUT_MS });
 }
 
