@@ -7,6 +7,7 @@ import { explain } from "../base/fault.ts";
 import { endOnBug } from "./bug.ts";
 import { scaled, type Node } from "./context.ts";
 import { askRegistration, fenceNode } from "./fence-node.ts";
+import type { FenceRun } from "../wire/cluster.ts";
 import type { FileserverControl } from "./fileserver.ts";
 import type { Registration } from "./registration.ts";
 import { OCF, RESOURCE_ACTIONS } from "./resource.ts";
@@ -25,6 +26,7 @@ export interface ClusterParts {
 const FENCE = { done: 0, failed: 1, off: 2 } as const;
 
 const TIMEOUT_DEFAULT_MS = 20_000;
+const FENCES_MAX = 50;
 
 interface Query {
   readonly Querystring: { readonly timeoutMs?: string };
@@ -32,6 +34,7 @@ interface Query {
 
 export function addClusterRoutes(api: FastifyInstance, parts: ClusterParts): void {
   const { node } = parts;
+  const fences: FenceRun[] = [];
   const timeoutOf = (given: string | undefined): number => {
     const timeoutMs = Number(given);
     return timeoutMs > 0 ? timeoutMs : scaled(node, TIMEOUT_DEFAULT_MS);
@@ -59,8 +62,10 @@ export function addClusterRoutes(api: FastifyInstance, parts: ClusterParts): voi
     answering(reply, () => registrationState(parts, params.victim)),
   );
   api.post<Query & { Params: { victim: string } }>("/v1/fence/:victim", ({ params, query }, reply) =>
-    answering(reply, () => fence(parts, params.victim, timeoutOf(query.timeoutMs))),
+    answering(reply, () => fence(parts, params.victim, timeoutOf(query.timeoutMs), fences)),
   );
+  // For drills, in JSON as everything else that is not for a shell.
+  api.get("/v1/fences", () => Promise.resolve(fences));
 }
 
 interface TextAnswer {
@@ -108,7 +113,7 @@ async function registrationState({ node, registration, keys }: ClusterParts, vic
     : { code: FENCE.off, lines: [`${victim} is registered nowhere`] };
 }
 
-async function fence(parts: ClusterParts, victim: string, timeoutMs: number): Promise<TextAnswer> {
+async function fence(parts: ClusterParts, victim: string, timeoutMs: number, history: FenceRun[]): Promise<TextAnswer> {
   const { node, registration, keys } = parts;
   const key = keys.get(victim);
   if (registration === undefined || key === undefined)
@@ -117,6 +122,7 @@ async function fence(parts: ClusterParts, victim: string, timeoutMs: number): Pr
   const fenced = registration.standing()?.fenced;
   if (fenced !== undefined) return { code: FENCE.failed, lines: [`this node was fenced itself: ${fenced}`] };
   const startedMs = node.clock.monotonicMs();
+  const startedAtMs = node.clock.wallMs();
   const end = await Promise.race([fenceNode(node, key, registration.luns()), node.clock.sleep(timeoutMs)]);
   if (end === undefined) {
     node.log(`fence of ${victim}: not ended within ${timeoutMs} ms`);
@@ -124,6 +130,8 @@ async function fence(parts: ClusterParts, victim: string, timeoutMs: number): Pr
   }
   const tookMs = Math.round(node.clock.monotonicMs() - startedMs);
   node.log(`fence of ${victim}: ${end.outcome}, ${tookMs} ms: ${end.because.join("; ")}`);
+  history.push({ victim, node: node.name, startedAtMs, durationMs: tookMs, ...end });
+  if (history.length > FENCES_MAX) history.shift();
   const done = end.outcome === "fenced" || end.outcome === "already";
   return { code: done ? FENCE.done : FENCE.failed, lines: [`${victim}: ${end.outcome}`, ...end.because] };
 }

@@ -115,6 +115,8 @@ export function watchRegistration(parts: RegistrationParts): Registration {
 
   async function find(): Promise<void> {
     const asked = found.missing.length > 0 || [...states.values()].some(({ keys }) => !keys.known);
+    // A program that hangs on the storage is not joined by others.
+    if (node.overdue !== undefined && node.overdue().length > 0) return;
     if (!asked || finding || clock.monotonicMs() - foundAtMs < scaled(node, FIND_INTERVAL_MS)) return;
     finding = true;
     foundAtMs = clock.monotonicMs();

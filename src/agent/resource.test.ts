@@ -10,6 +10,7 @@ import { Fault } from "../base/fault.ts";
 import { loadSpec } from "../model/load.ts";
 import type { FileserverSpec } from "../model/spec.ts";
 import type { FileserverControl, FileserverSight } from "./fileserver.ts";
+import { RunFault } from "./history.ts";
 import { OCF, RESOURCE_ACTIONS, type OcfAnswer, type ResourceParts } from "./resource.ts";
 
 const HOME = loadSpec(SAMPLE_SPEC, "sample").fileservers[0] as FileserverSpec;
@@ -102,11 +103,21 @@ describe("start", () => {
     const given: unknown[] = [];
     const takeover: FileserverControl["takeover"] = (circumstances) => {
       given.push(circumstances);
-      return given.length === 1 ? Promise.reject(BROKEN) : Promise.resolve(FAKE_TIMELINE);
+      return given.length === 1 ? Promise.reject(failsAt("activate-volume:data")) : Promise.resolve(FAKE_TIMELINE);
     };
     assert.equal((await ask("start", { takeover, isSuccessor: () => true }).answer).code, OCF.success);
     assert.deepEqual(given, [{ handedOver: true }, undefined]);
+    const damaged = ask("start", {
+      takeover: after([failsAt("mount-volume:data")], FAKE_TIMELINE),
+      isSuccessor: () => true,
+    });
+    assert.equal((await damaged.answer).code, OCF.generic);
   });
+
+  function failsAt(step: string): RunFault {
+    const steps = [{ step, node: "n1", startMs: 0, endMs: 1, outcome: "failed" as const }];
+    return new RunFault(BROKEN, { ...FAKE_TIMELINE, outcome: "undone", steps });
+  }
 });
 
 describe("stop", () => {
@@ -148,6 +159,13 @@ describe("stop", () => {
       assert.match(asked.downs[0] ?? "", /home could not be stopped within 10 s/);
     });
   }
+});
+
+test("a stop on a storage that does not answer is waited for no longer than it may help", async () => {
+  const hangs = { sight: () => Promise.resolve(SERVING), release: () => new Promise<never>(() => undefined) };
+  const asked = ask("stop", { ...hangs, silenced: () => true }, { timeoutMs: 120_000 });
+  await asked.clock.pass(16_000);
+  assert.equal(asked.downs.length, 1);
 });
 
 describe("monitor", () => {

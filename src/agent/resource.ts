@@ -8,10 +8,11 @@
  * - "Not running" is said only where that was seen.
  */
 import { explain, toFault, type Fault } from "../base/fault.ts";
+import { endOnBug } from "./bug.ts";
 import { scaled, type Node } from "./context.ts";
 import type { FileserverControl, FileserverSight } from "./fileserver.ts";
+import { RunFault } from "./history.ts";
 import { exists } from "./inside.ts";
-import { endOnBug } from "./bug.ts";
 
 /** Resource Agent API 1.1, exit status codes. */
 export const OCF = {
@@ -40,6 +41,8 @@ const RETRY_INTERVAL_MS = 100;
 /** A storage that gives no answer for a moment is no failure of the fileserver; for longer it is. */
 const SILENCE_TOLERATED_MS = 5_000;
 const CHECK_BOUND_MS = 5_000;
+/** Nothing can be written back to a storage that does not answer: whoever waits for it longer only waits longer. */
+const SILENT_STOP_BOUND_MS = 15_000;
 
 const ok = (...lines: readonly string[]): OcfAnswer => ({ code: OCF.success, lines });
 const failed = (...lines: readonly string[]): OcfAnswer => ({ code: OCF.generic, lines });
@@ -87,13 +90,17 @@ async function takeover(control: FileserverControl): Promise<void> {
   try {
     await control.takeover({ handedOver: true });
   } catch (error) {
-    if (isPassing(toFault(error))) throw error;
+    const wrongLabel =
+      error instanceof RunFault &&
+      error.timeline.steps.some(({ step, outcome }) => step.startsWith("activate-volume") && outcome === "failed");
+    if (!wrongLabel) throw error;
     await control.takeover();
   }
 }
 
-async function stop(parts: ResourceParts, timeoutMs: number): Promise<OcfAnswer> {
+async function stop(parts: ResourceParts, givenMs: number): Promise<OcfAnswer> {
   const { node, control, goDown } = parts;
+  const timeoutMs = control.silenced() ? Math.min(givenMs, scaled(node, SILENT_STOP_BOUND_MS)) : givenMs;
   let last = "the release has not ended";
   let over = false;
   const release = async (): Promise<OcfAnswer | undefined> => {

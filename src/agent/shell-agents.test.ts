@@ -19,6 +19,7 @@ import { specHash } from "../model/derive.ts";
 import { loadSpec } from "../model/load.ts";
 import type { FileserverSpec } from "../model/spec.ts";
 import { systemClock } from "../system/clock.ts";
+import { agentClient } from "../wire/client.ts";
 import { serveApi } from "./api.ts";
 import type { FileserverControl, FileserverSight } from "./fileserver.ts";
 import type { Lun } from "./luns.ts";
@@ -289,6 +290,14 @@ describe("the fence agent", () => {
     assert.deepEqual([keysOn("/dev/sda"), keysOn("/dev/sdb")], [["0x1"], ["0x1"]]);
     assert.equal((await fence({ action: "status", port: "n2" })).status, 2);
     assert.equal((await fence({ action: "off", port: "n2" })).status, 0);
+    const fences = await agentClient({ socket, node: "n1", timeoutMs: 20_000 }).fences();
+    assert.deepEqual(
+      fences.map(({ victim, node, outcome }) => [victim, node, outcome]),
+      [
+        ["n2", "n1", "fenced"],
+        ["n2", "n1", "already"],
+      ],
+    );
   });
 
   test("by arguments, as a person types it", async () => {

@@ -101,6 +101,7 @@ function world(): World {
       return Promise.resolve();
     },
     cluster: () => Promise.resolve(one.view),
+    fences: () => Promise.resolve([]),
     engineMove: (request) => {
       asked.push(`${node} move ${request.fileserver} to ${request.node}`);
       one.onMove();

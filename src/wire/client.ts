@@ -11,7 +11,7 @@ import type {
   TakeoverRequest,
 } from "./agent.ts";
 import type { ClientsAnswer } from "./clients.ts";
-import type { ClusterAnswer, EngineClearRequest, EngineMoveRequest } from "./cluster.ts";
+import type { ClusterAnswer, EngineClearRequest, EngineMoveRequest, FenceRun } from "./cluster.ts";
 import type { Timeline } from "./timeline.ts";
 
 export interface AgentClient {
@@ -27,6 +27,7 @@ export interface AgentClient {
   handover(fileserver: string, request: HandoverRequest): Promise<void>;
   /** The cluster as Pacemaker on that node sees it; refused in engine standalone. */
   cluster(): Promise<ClusterAnswer>;
+  fences(): Promise<readonly FenceRun[]>;
   /** Resolves when the cluster has been told; it decides, and moves, afterwards. */
   engineMove(request: EngineMoveRequest): Promise<void>;
   engineClear(request: EngineClearRequest): Promise<void>;
@@ -58,6 +59,7 @@ export function agentClient(options: AgentClientOptions): AgentClient {
     release: async (fileserver, body) => (await post<RunAnswer>(fileserver, "release", body)).timeline,
     handover: async (fileserver, body) => void (await post<object>(fileserver, "handover", body)),
     cluster: () => get<ClusterAnswer>("/v1/cluster"),
+    fences: () => get<readonly FenceRun[]>("/v1/fences"),
     engineMove: async (body) => void (await ask<object>(options, "POST", "/v1/cluster/move", body)),
     engineClear: async (body) => void (await ask<object>(options, "POST", "/v1/cluster/clear", body)),
   };

@@ -57,6 +57,18 @@ export interface EngineFencing {
   readonly reason?: string | undefined;
 }
 
+/** GET /v1/fences: what this agent was asked to do by `fence_holdfast`, oldest first; in memory. */
+export interface FenceRun {
+  readonly victim: string;
+  /** Who fenced. */
+  readonly node: string;
+  /** Wall time of that node's clock, milliseconds since 1970-01-01 UTC. */
+  readonly startedAtMs: number;
+  readonly durationMs: number;
+  readonly outcome: "fenced" | "already" | "failed" | "refused";
+  readonly because: readonly string[];
+}
+
 /** POST /v1/cluster/move: puts a constraint into the cluster's configuration, which POST /v1/cluster/clear takes out. */
 export interface EngineMoveRequest {
   readonly fileserver: string;
