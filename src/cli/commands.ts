@@ -33,6 +33,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("standby", async () => (await import("./standby.ts")).STANDBY),
   entry("unstandby", async () => (await import("./unstandby.ts")).UNSTANDBY),
   entry("history", async () => (await import("./history.ts")).HISTORY),
+  entry("import director", async () => (await import("./import-director.ts")).IMPORT_DIRECTOR),
   entry("agent", async () => (await import("./agent.ts")).AGENT),
   entry("director", async () => (await import("./director.ts")).DIRECTOR),
   entry("drill", async () => (await import("./drill.ts")).drillCommand(findCommand)),

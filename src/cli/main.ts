@@ -46,6 +46,7 @@ async function runProgram(argv: readonly string[], printers: Printers): Promise<
 }
 
 const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
+  import: "bring in what another system is configured to do",
   lab: "virtual machines, networks, storage and faults to try everything on",
 };
 
