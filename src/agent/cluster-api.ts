@@ -29,7 +29,11 @@ const TIMEOUT_DEFAULT_MS = 20_000;
 const FENCES_MAX = 50;
 
 interface Query {
-  readonly Querystring: { readonly timeoutMs?: string };
+  readonly Querystring: {
+    readonly timeoutMs?: string;
+    /** When the operation began: seconds since the boot, as /proc/uptime has them. */
+    readonly askedAtS?: string;
+  };
 }
 
 export function addClusterRoutes(api: FastifyInstance, parts: ClusterParts): void {
@@ -50,7 +54,9 @@ export function addClusterRoutes(api: FastifyInstance, parts: ClusterParts): voi
       if (control === undefined)
         return say(reply, OCF.installed, [`the spec of ${node.name} has no fileserver ${params.name}`]);
       if (action === undefined) return say(reply, OCF.generic, [`there is no action ${params.action}`]);
-      const refusal = (): ReturnType<Registration["refusal"]> => registration.refusal(params.name);
+      const askedAtS = query.askedAtS === undefined ? undefined : Number(query.askedAtS);
+      const refusal = (): ReturnType<Registration["refusal"]> =>
+        registration.refusal(params.name, params.action === "start" ? askedAtS : undefined);
       const resource = { node, control, refusal, goDown: parts.goDown };
       return answering(reply, async () => action(resource, timeoutOf(query.timeoutMs)));
     },
@@ -119,8 +125,8 @@ async function fence(parts: ClusterParts, victim: string, timeoutMs: number, his
   if (registration === undefined || key === undefined)
     return { code: FENCE.failed, lines: [`the cluster has no node ${victim}`] };
   if (victim === node.name) return { code: FENCE.failed, lines: ["a node does not fence itself"] };
-  const fenced = registration.standing()?.fenced;
-  if (fenced !== undefined) return { code: FENCE.failed, lines: [`this node was fenced itself: ${fenced}`] };
+  const standing = await monitorFencing(parts);
+  if (standing.code !== FENCE.done) return standing;
   const startedMs = node.clock.monotonicMs();
   const startedAtMs = node.clock.wallMs();
   const end = await Promise.race([fenceNode(node, key, registration.luns()), node.clock.sleep(timeoutMs)]);

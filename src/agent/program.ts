@@ -1,6 +1,6 @@
 /** `holdfast agent`: the resident program on each node. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { hostname } from "node:os";
+import { hostname, uptime } from "node:os";
 import { defined } from "../base/assert.ts";
 import { explain, Fault, messageOf } from "../base/fault.ts";
 import { reservationKey, specHash } from "../model/derive.ts";
@@ -67,6 +67,7 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
           marker: registrationMarker(),
           fileservers: controls,
           goDown: goDownAtOnce,
+          uptimeS: () => uptime(),
           looked: () => watchdog?.pet([...controls.values()].some((control) => control.serves())),
         })
       : undefined;

@@ -5,17 +5,17 @@ import { readOptional } from "./inside.ts";
 import { PLACES } from "./places.ts";
 import type { RegistrationMarker } from "./registration.ts";
 
-const namesSchema = z.array(z.string());
+const registeredSchema = z.record(z.string(), z.number());
 
 /** Written whole: half a file would be taken for a node that has never registered. */
 export function registrationMarker(path: string = PLACES.registered): RegistrationMarker {
   return {
     async read() {
       const text = await readOptional(path);
-      return text === undefined ? [] : namesSchema.parse(JSON.parse(text));
+      return new Map(text === undefined ? [] : Object.entries(registeredSchema.parse(JSON.parse(text))));
     },
-    async write(luns) {
-      await writeFile(`${path}.new`, `${JSON.stringify(luns)}\n`, { mode: 0o600 });
+    async write(registered) {
+      await writeFile(`${path}.new`, `${JSON.stringify(Object.fromEntries(registered))}\n`, { mode: 0o600 });
       await rename(`${path}.new`, path);
     },
   };

@@ -14,7 +14,7 @@ interface World {
   readonly clock: ManualClock;
   readonly storage: FakeLuns;
   readonly events: string[];
-  readonly marked: string[];
+  readonly marked: Map<string, number>;
   /** By fileserver: whether something of it is here. */
   readonly inUse: Map<string, boolean>;
   found: FoundLuns;
@@ -42,7 +42,7 @@ function world(): World {
   const clock = manualClock();
   const storage = fakeLuns("/dev/sda", "/dev/sdb");
   const events: string[] = [];
-  const marked: string[] = [];
+  const marked = new Map<string, number>();
   const inUse = new Map([
     ["home", false],
     ["media", false],
@@ -82,14 +82,15 @@ function world(): World {
         clusterKeys: Object.values(KEYS),
         findLuns: () => Promise.resolve(one.found),
         marker: {
-          read: () => Promise.resolve([...marked]),
-          write: (luns) => {
-            marked.splice(0, marked.length, ...luns);
+          read: () => Promise.resolve(new Map(marked)),
+          write: (registered) => {
+            for (const [lun, atS] of registered) marked.set(lun, atS);
             return Promise.resolve();
           },
         },
         fileservers: new Map(["home", "media"].map((name) => [name, fileserver(name)])),
         goDown: (because) => void events.push(`down: ${because}`),
+        uptimeS: () => clock.monotonicMs() / 1000,
         looked: () => void one.looks++,
       }),
   };
@@ -119,11 +120,11 @@ describe("after a boot", () => {
   test("registers on every LUN, and makes sure that a reservation stands", async () => {
     const one = world();
     const registration = one.start();
-    assert.equal(registration.refusal("home")?.code, "not-registered");
+    assert.equal(registration.refusal("home")?.code, "not-verified");
     await one.clock.pass(1_000);
     assert.deepEqual([keysOn(one, "/dev/sda"), keysOn(one, "/dev/sdb")], [["0x1"], ["0x1"]]);
     assert.deepEqual([holderOn(one, "/dev/sda"), holderOn(one, "/dev/sdb")], ["sg-n1|/dev/sda", "sg-n1|/dev/sdb"]);
-    assert.deepEqual(one.marked, ["a", "b"]);
+    assert.deepEqual([...one.marked.keys()], ["a", "b"]);
     assert.equal(registration.standing()?.good, true);
     assert.deepEqual([registration.refusal("home"), registration.refusal("media")], [undefined, undefined]);
     registration.stop();
@@ -148,6 +149,7 @@ describe("after a boot", () => {
     await one.clock.pass(5_000);
     assert.deepEqual([keysOn(one, "/dev/sda"), keysOn(one, "/dev/sdb")], [[], ["0x1"]]);
     assert.match(registration.refusal("home")?.message ?? "", /barred/);
+    assert.equal(registration.refusal("home")?.code, "not-registered");
     assert.deepEqual(downs(one), []);
     one.inUse.set("home", false);
     await one.clock.pass(1_000);
@@ -213,20 +215,57 @@ describe("a node that was fenced", () => {
     again.stop();
   });
 
-  test("all keys gone: down where a volume is in use, registered anew where none is", async () => {
+  test("all keys gone is gone too: nobody registers in the midst of a cluster", async () => {
     const { one, registration } = await registered();
-    one.inUse.set("media", true);
-    for (const disk of ["/dev/sda", "/dev/sdb"]) {
-      lunOf(one, disk).registrations.clear();
-      lunOf(one, disk).holder = undefined;
-    }
-    await one.clock.pass(250);
-    assert.match(downs(one)[0] ?? "", /b: no key stands any more/);
-    assert.deepEqual(keysOn(one, "/dev/sda"), []);
-    one.inUse.set("media", false);
+    lunOf(one, "/dev/sda").registrations.clear();
+    lunOf(one, "/dev/sda").holder = undefined;
     await one.clock.pass(1_000);
-    assert.deepEqual([keysOn(one, "/dev/sda"), keysOn(one, "/dev/sdb")], [["0x1"], ["0x1"]]);
+    assert.match(downs(one)[0] ?? "", /a: this node's key is gone, as all others are/);
+    assert.deepEqual(keysOn(one, "/dev/sda"), []);
     registration.stop();
+  });
+});
+
+describe("what was asked for before the registration", () => {
+  test("is refused, and not waited for: the asker may have been told since that this node is gone", async () => {
+    const one = world();
+    one.storage.faults.set("n1|/dev/sda", "error");
+    const registration = one.start();
+    await one.clock.pass(1_000);
+    const askedAtS = one.clock.monotonicMs() / 1000;
+    assert.equal(registration.refusal("home", askedAtS)?.code, "not-registered");
+    one.storage.faults.clear();
+    await one.clock.pass(1_000);
+    assert.equal(registration.refusal("home"), undefined);
+    assert.equal(registration.refusal("home", askedAtS)?.code, "not-registered");
+    assert.equal(registration.refusal("home", one.clock.monotonicMs() / 1000), undefined);
+    registration.stop();
+  });
+
+  test("also by an agent that was started anew meanwhile", async () => {
+    const { one, registration } = await registered();
+    registration.stop();
+    const again = one.start();
+    await one.clock.pass(1_000);
+    assert.equal(again.refusal("home", 0.5)?.code, "not-registered");
+    assert.equal(again.refusal("home", 10), undefined);
+    again.stop();
+  });
+
+  test("a LUN that was added is not registered while another is not verified", async () => {
+    const { one, registration } = await registered();
+    registration.stop();
+    await one.clock.pass(1_000);
+    one.marked.delete("b");
+    lunOf(one, "/dev/sdb").registrations.clear();
+    one.storage.faults.set("n1|/dev/sda", "error");
+    const again = one.start();
+    await one.clock.pass(2_000);
+    assert.deepEqual(keysOn(one, "/dev/sdb"), []);
+    one.storage.faults.clear();
+    await one.clock.pass(1_000);
+    assert.deepEqual(keysOn(one, "/dev/sdb"), ["0x1"]);
+    again.stop();
   });
 });
 
@@ -243,7 +282,7 @@ describe("a storage that gives no answer", () => {
     await one.clock.pass(800);
     assert.deepEqual(silences(one), ["silence home"]);
     assert.deepEqual(downs(one), []);
-    assert.equal(registration.refusal("home")?.code, "not-registered");
+    assert.equal(registration.refusal("home")?.code, "not-verified");
     assert.equal(registration.refusal("media"), undefined);
     one.storage.faults.clear();
     await one.clock.pass(1_000);

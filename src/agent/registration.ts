@@ -13,10 +13,12 @@ import { concludeNode, ruleAddress, type LunSight, type NodeStanding } from "../
 import { scaled, type Node } from "./context.ts";
 import type { FoundLuns, Lun } from "./luns.ts";
 
-/** Which LUNs this node has registered on since it was booted. */
+/** On which LUNs this node has registered since it was booted, and when: seconds since the boot. */
+export type Registered = ReadonlyMap<string, number>;
+
 export interface RegistrationMarker {
-  read(): Promise<readonly string[]>;
-  write(luns: readonly string[]): Promise<void>;
+  read(): Promise<Registered>;
+  write(registered: Registered): Promise<void>;
 }
 
 /** The fileservers of this node, as far as the watch has to do with them. */
@@ -38,6 +40,8 @@ export interface RegistrationParts {
   readonly marker: RegistrationMarker;
   readonly fileservers: ReadonlyMap<string, WatchedFileserver>;
   readonly goDown: (because: string) => void;
+  /** Seconds since the boot, as /proc/uptime has them. */
+  readonly uptimeS: () => number;
   /** After every look: a watchdog is petted here, so that it bites where nobody looks any more. */
   readonly looked?: () => void;
 }
@@ -47,8 +51,14 @@ export interface Registration {
   luns(): Observed<readonly Lun[]>;
   /** Undefined before the first look. */
   standing(): NodeStanding | undefined;
-  /** Why this node may not serve the fileserver now; undefined where it may. */
-  refusal(fileserver: string): Fault | undefined;
+  /**
+   * Why this node may not serve the fileserver now; undefined where it may. "not-verified" may pass by itself;
+   * "not-registered" is not waited for.
+   *
+   * @param askedAtS when the service was asked for, in seconds since the boot: where the node has registered only
+   *   afterwards, the asker may have been told since that it is gone.
+   */
+  refusal(fileserver: string, askedAtS?: number): Fault | undefined;
   stop(): void;
 }
 
@@ -80,7 +90,7 @@ export function watchRegistration(parts: RegistrationParts): Registration {
   let found: FoundLuns = { luns: [], missing: ["not looked for yet"] };
   let foundAtMs = Number.NEGATIVE_INFINITY;
   let finding = false;
-  let registered: ReadonlySet<string> | undefined;
+  let registered: Registered | undefined;
   let standing: NodeStanding | undefined;
   let deeds: Promise<void> | undefined;
   let stopped = false;
@@ -133,14 +143,14 @@ export function watchRegistration(parts: RegistrationParts): Registration {
     }
   }
 
-  async function sightOf(lun: Lun, marked: ReadonlySet<string>): Promise<LunSight> {
+  async function sightOf(lun: Lun, marked: Registered): Promise<LunSight> {
     const { keys, verifiedAtMs, asking } = stateOf(lun.name);
     const unverifiedMs = clock.monotonicMs() - verifiedAtMs;
     const late = asking && unverifiedMs >= rules.silenceAfterMs;
     const seen = late ? unknown<readonly string[]>("no answer yet") : keys;
     const isMarked = marked.has(lun.name);
-    // Asked only where the answer matters: where all is well, and where others have taken the LUN, it does not.
-    const settled = isMarked && seen.known && seen.value.length > 0;
+    // Asked only where the answer matters: where all is well, and where the key has been taken, it does not.
+    const settled = isMarked && seen.known;
     const inUse = settled || (await isInUse(lun));
     return { lun: lun.name, keys: seen, registered: isMarked, inUse, unverifiedMs };
   }
@@ -162,8 +172,8 @@ export function watchRegistration(parts: RegistrationParts): Registration {
     const state = await node.reservations.readState(lun.disk);
     // Whoever comes first; it matters only that one stands: without any, everybody could write (SPC-4, 5.13.7).
     if (state.holder === undefined) await node.reservations.reserve(lun.disk, rules.ownKey);
-    registered = new Set([...(registered ?? []), lun.name]);
-    await marker.write([...registered]);
+    registered = new Map([...(registered ?? []), [lun.name, parts.uptimeS()]]);
+    await marker.write(registered);
     stateOf(lun.name).verifiedAtMs = clock.monotonicMs();
     stateOf(lun.name).keys = known(state.keys);
     node.log(`registered on ${lun.name} (${lun.disk}) with key ${rules.ownKey}`);
@@ -212,7 +222,7 @@ export function watchRegistration(parts: RegistrationParts): Registration {
     void find();
     const asked = Promise.all(found.luns.map((lun) => ask(lun)));
     await Promise.race([asked, clock.sleep(LOOK_INTERVAL_MS)]);
-    registered ??= new Set(await marker.read());
+    registered ??= await marker.read();
     const marked = registered;
     const sights = await Promise.all(found.luns.map((lun) => sightOf(lun, marked)));
     const now = concludeNode(sights, rules);
@@ -239,30 +249,40 @@ export function watchRegistration(parts: RegistrationParts): Registration {
   return {
     luns: () => (found.missing.length === 0 ? known(found.luns) : unknown(found.missing.join("; "))),
     standing: () => standing,
-    refusal: (fileserver) => refusalOf(node, fileserver, found, standing),
+    refusal: (fileserver, askedAtS) => refusalOf(node, fileserver, found, { standing, registered, askedAtS }),
     stop() {
       stopped = true;
     },
   };
 }
 
+interface Asked {
+  readonly standing: NodeStanding | undefined;
+  readonly registered: Registered | undefined;
+  readonly askedAtS: number | undefined;
+}
+
 function refusalOf(
   node: Node,
   fileserver: string,
   { luns, missing }: FoundLuns,
-  standing: NodeStanding | undefined,
+  { standing, registered, askedAtS }: Asked,
 ): Fault | undefined {
   const own = luns.filter((lun) => lun.fileservers.includes(fileserver)).map(({ name }) => name);
+  const looked = standing !== undefined && registered !== undefined && own.length > 0;
+  const late = own.filter((lun) => (registered?.get(lun) ?? -1) >= (askedAtS ?? Number.POSITIVE_INFINITY));
   const bad = (standing?.luns ?? []).filter(({ lun, conclusion }) => own.includes(lun) && conclusion !== "good");
   const because = [
-    ...(standing === undefined || own.length === 0 ? ["its LUNs have not been looked at yet", ...missing] : []),
+    ...(looked ? [] : ["its LUNs have not been looked at yet", ...missing]),
     ...(standing?.fenced === undefined ? [] : [standing.fenced]),
     ...bad.map(({ lun, conclusion, because: why }) => `${lun}: ${conclusion}: ${why}`),
+    ...late.map((lun) => `${lun}: registered only after this was asked for`),
   ];
   if (because.length === 0) return undefined;
+  const passing = !looked || (own.every((lun) => registered.has(lun)) && late.length === 0);
   return new Fault({
     kind: "refused",
-    code: "not-registered",
+    code: passing && standing?.fenced === undefined ? "not-verified" : "not-registered",
     what: `${node.name} is not in good standing on the LUNs of ${fileserver}: ${because.join("; ")}`,
     why: "only a registered node may write to them",
     remedy: `look at the path to the storage on ${node.name}: holdfast status; journalctl -u holdfast-agent`,

@@ -30,7 +30,7 @@ export interface OcfAnswer {
 export interface ResourceParts {
   readonly node: Node;
   readonly control: FileserverControl;
-  /** Why this node may not serve it now; undefined where it may. */
+  /** Why this node may not serve it now; undefined where it may (`Registration.refusal`). */
   readonly refusal: () => Fault | undefined;
   readonly goDown: (because: string) => void;
 }
@@ -59,7 +59,6 @@ async function start(parts: ResourceParts, timeoutMs: number): Promise<OcfAnswer
   const endMs = node.clock.monotonicMs() + timeoutMs;
   let last: Fault | undefined;
   for (;;) {
-    // After a boot the storage may come later than the engine: that is waited for.
     last = refusal();
     if (last === undefined) {
       try {
@@ -68,17 +67,20 @@ async function start(parts: ResourceParts, timeoutMs: number): Promise<OcfAnswer
       } catch (error) {
         endOnBug(error);
         last = toFault(error);
-        if (!isPassing(last)) return failed(...explain(last));
       }
     }
+    if (!isPassing(last)) return failed(...explain(last));
     if (node.clock.monotonicMs() + RETRY_INTERVAL_MS >= endMs) return failed(...explain(last));
     await node.clock.sleep(RETRY_INTERVAL_MS);
   }
 }
 
-/** Faults after which the same question may be answered differently. */
+/**
+ * Faults after which the same question may be answered differently. A registration that is still to be made is none of
+ * them: the engine may have given this node up in the meantime, and then nobody could have taken a key from it.
+ */
 function isPassing({ code }: Fault): boolean {
-  return code === "fileserver-busy" || code === "not-registered";
+  return code === "fileserver-busy" || code === "not-verified";
 }
 
 /**

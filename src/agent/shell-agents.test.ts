@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
-import { tmpdir } from "node:os";
+import { tmpdir, uptime } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, beforeEach, describe, test } from "node:test";
 import { expectCommands } from "../../tests/expected-commands.ts";
@@ -99,6 +99,7 @@ interface World {
   refusal: Fault | undefined;
   readonly home: { -readonly [K in keyof FileserverControl]?: FileserverControl[K] };
   readonly downs: string[];
+  askedAtS: number | undefined;
 }
 
 let world: World;
@@ -115,7 +116,10 @@ async function startAgent(): Promise<void> {
       silence: [],
       good: world.refusal === undefined,
     }),
-    refusal: () => world.refusal,
+    refusal: (_fileserver, askedAtS) => {
+      world.askedAtS = askedAtS;
+      return world.refusal;
+    },
     stop: () => undefined,
   };
   const node = {
@@ -154,6 +158,7 @@ beforeEach(async () => {
     refusal: undefined,
     home: {},
     downs: [],
+    askedAtS: undefined,
   };
   for (const [node, key] of KEYS)
     for (const { disk } of LUNS) await world.storage.reservationsOf(node).register(disk, key);
@@ -201,6 +206,20 @@ describe("the resource agent", () => {
     const { status, stderr } = await ocf("start", 2_000);
     assert.equal(status, 1);
     assert.match(stderr, /n1 is not in good standing/);
+  });
+
+  test("a start says when it was asked for, also where the agent that hears it was started later", async () => {
+    const dying = await plainServer((_request, response) => response.destroy());
+    const beforeS = uptime();
+    const answer = ocf("start");
+    await systemClock.sleep(1_000);
+    await closed(dying);
+    const restartedS = uptime();
+    await startAgent();
+    assert.equal((await answer).status, 0);
+    const askedAtS = world.askedAtS ?? Number.NaN;
+    // /proc/uptime has hundredths of a second.
+    assert.ok(askedAtS >= beforeS - 0.02 && askedAtS < restartedS, `${beforeS} ${askedAtS} ${restartedS}`);
   });
 
   test("a fileserver that the spec does not have, a name that is none, an action that is none", async () => {
@@ -339,6 +358,17 @@ describe("the fence agent", () => {
     assert.equal((await fence({ action: "list" })).stdout, "n1\nn2\n");
     world.refusal = new Fault({ code: "not-registered", what: "" });
     assert.equal((await fence({ action: "monitor" })).status, 1);
+  });
+
+  test("Pacemaker waits for the registration, and is told what it waits for", async () => {
+    world.refusal = new Fault({ code: "not-registered", what: "" });
+    await startAgent();
+    const waits = shell("fence/fence_holdfast", ["--action=await", "--agent-timeout=5"], {});
+    await systemClock.sleep(500);
+    world.refusal = undefined;
+    const { status, stderr } = await waits;
+    assert.equal(status, 0);
+    assert.match(stderr, /Pacemaker waits: n1 is not registered on every LUN/);
   });
 
   test("without an agent it fails within its bound", async () => {

@@ -201,9 +201,13 @@ test("a link goes down by its flags, and only by the one that says so", () => {
 
 test("the marker outlives the agent", async () => {
   const marker = registrationMarker(join(folder, "registered"));
-  assert.deepEqual(await marker.read(), []);
-  await marker.write(["a", "b"]);
-  assert.deepEqual(await registrationMarker(join(folder, "registered")).read(), ["a", "b"]);
+  const registered = new Map([
+    ["a", 12.5],
+    ["b", 13],
+  ]);
+  assert.deepEqual(await marker.read(), new Map());
+  await marker.write(registered);
+  assert.deepEqual(await registrationMarker(join(folder, "registered")).read(), registered);
   writeFileSync(join(folder, "registered"), "half");
   await assert.rejects(marker.read());
 });

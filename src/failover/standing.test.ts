@@ -30,7 +30,7 @@ const TABLE: readonly (readonly [string, Conclusion, Conclusion, Conclusion, Con
   ["own", "good", "good", "register", "register"],
   ["own and another's", "good", "good", "register", "register"],
   ["another's", "fenced", "fenced", "barred", "register"],
-  ["none", "fenced", "register", "barred", "register"],
+  ["none", "fenced", "fenced", "barred", "register"],
   ["a stranger's", "fenced", "fenced", "barred", "barred"],
   ["a stranger's and another's", "fenced", "fenced", "barred", "register"],
   ["no answer", "wait", "wait", "wait", "wait"],
@@ -96,7 +96,7 @@ describe("what is concluded of the node", () => {
 
   test("fenced on one LUN is fenced, and then nothing is registered any more", () => {
     const standing = concludeNode(
-      [good, { ...sight("none", true, false), lun: "b" }, { ...sight("another's", true, false), lun: "c" }],
+      [good, { ...sight("none", false, false), lun: "b" }, { ...sight("another's", true, false), lun: "c" }],
       RULES,
     );
     assert.equal(standing.fenced, "c: this node's key is gone, and others stand");
@@ -112,7 +112,14 @@ describe("what is concluded of the node", () => {
       ],
       RULES,
     );
-    assert.deepEqual([standing.register, standing.silence, standing.fenced], [["a", "c"], ["b"], undefined]);
+    assert.deepEqual([standing.register, standing.silence, standing.fenced], [[], ["b"], undefined]);
+  });
+
+  test("nothing is registered while a LUN that was registered before is not verified", () => {
+    const fresh = { ...sight("another's", false, false), lun: "b" };
+    assert.deepEqual(concludeNode([good, fresh], RULES).register, ["b"]);
+    for (const list of ["no answer", "no answer for long", "none"])
+      assert.deepEqual(concludeNode([{ ...sight(list, true, false), lun: "a" }, fresh], RULES).register, [], list);
   });
 });
 

@@ -5,8 +5,10 @@
  * INVARIANTS
  * - A node that has something of a volume never registers on that volume's LUN, except over its own key: stale pages
  *   would be written over what another node has done meanwhile.
- * - Registered in this boot and no longer there means fenced; only where nothing of the volume is here may a storage
- *   that forgot everything be told again.
+ * - Registered in this boot and no longer there means fenced, whatever else is seen. Registering again would be a
+ *   registration in the midst of a cluster that may have been told that this node is gone, and orders that it was given
+ *   before would be carried out after it.
+ * - For the same reason no LUN is registered while another one, registered before, is not verified.
  * - No answer is not "gone": nobody is fenced by silence, only kept quiet by it.
  */
 import type { Observed } from "../base/observed.ts";
@@ -63,9 +65,10 @@ export function concludeLun(sight: LunSight, rules: StandingRules): LunStanding 
   const own = keys.value.includes(rules.ownKey);
   if (registered) {
     if (own) return as("good", "this node's key stands");
-    if (keys.value.length > 0) return as("fenced", "this node's key is gone, and others stand");
-    if (inUse) return as("fenced", "no key stands any more, and what is in use here may be another's by now");
-    return as("register", "the storage has forgotten all keys, and nothing of it is in use here");
+    return as(
+      "fenced",
+      `this node's key is gone${keys.value.length > 0 ? ", and others stand" : ", as all others are"}`,
+    );
   }
   const [stranger] = keys.value.filter((key) => !rules.clusterKeys.includes(key));
   if (stranger !== undefined && !keys.value.some((key) => rules.clusterKeys.includes(key)))
@@ -90,11 +93,11 @@ export function concludeNode(sights: readonly LunSight[], rules: StandingRules):
   const luns = sights.map((sight) => concludeLun(sight, rules));
   const which = (conclusion: Conclusion): readonly LunStanding[] => luns.filter((one) => one.conclusion === conclusion);
   const [fenced] = which("fenced");
+  const verified = sights.every(({ lun, registered }) => !registered || which("good").some((one) => one.lun === lun));
   return {
     luns,
     fenced: fenced === undefined ? undefined : `${fenced.lun}: ${fenced.because}`,
-    // A fenced node touches nothing on its way down.
-    register: fenced === undefined ? which("register").map(({ lun }) => lun) : [],
+    register: verified ? which("register").map(({ lun }) => lun) : [],
     silence: which("silence").map(({ lun }) => lun),
     good: luns.length > 0 && luns.every(({ conclusion }) => conclusion === "good"),
   };
