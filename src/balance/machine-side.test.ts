@@ -6,6 +6,7 @@ import { SAMPLE_SPEC } from "../../tests/sample-spec.ts";
 import { defined } from "../base/assert.ts";
 import { loadSpec } from "../model/load.ts";
 import { keepalivedText } from "./keepalived.ts";
+import { machineSetup } from "./machine-files.ts";
 import { directorSettings } from "./kernel-settings.ts";
 import { serverSide } from "./server-side.ts";
 
@@ -29,6 +30,31 @@ describe("keepalived.conf", () => {
     const machine = defined(director.machines[0], "d1");
     assert.match(keepalivedText(director, machine, 8), /advert_int 2\n/);
     assert.match(keepalivedText(director, machine, 1000), /advert_int 40\n/);
+  });
+});
+
+describe("a machine's setup", () => {
+  const [machine] = director.machines;
+
+  test("of two: VRRP, after the table", () => {
+    const setup = machineSetup(director, defined(machine, "d1"), 1);
+    assert.deepEqual(setup.units, ["holdfast-director.service", "keepalived.service"]);
+    assert.ok(setup.packages.includes("keepalived"));
+    assert.deepEqual(
+      setup.files.map(({ path }) => path),
+      [
+        "/etc/keepalived/keepalived.conf",
+        "/etc/default/keepalived",
+        "/etc/systemd/system/keepalived.service.d/holdfast.conf",
+      ],
+    );
+  });
+
+  test("of one: the director has the address itself", () => {
+    const alone = { ...director, machines: director.machines.slice(0, 1) };
+    const setup = machineSetup(alone, defined(machine, "d1"), 1);
+    assert.deepEqual([setup.files, setup.units], [[], ["holdfast-director.service"]]);
+    assert.ok(!setup.packages.includes("keepalived"));
   });
 });
 

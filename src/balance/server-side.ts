@@ -102,6 +102,12 @@ const SETTINGS: readonly KernelSetting[] = [
     value: "1",
     because: "the same for IPv6; the address on lo is not announced",
   },
+  {
+    key: "net/ipv6/conf/eth0/accept_dad",
+    value: "0",
+    because:
+      "clients are solicited from the link-local address, which would wait a second and more for duplicates after the link came up; its MAC address is the fileserver's alone",
+  },
 ];
 
 const UNTOLD = "0.0.0.0";
