@@ -112,7 +112,7 @@ flow y director x match iface eth1 dst fd77::60/64
 `;
     const { text: yaml, codes } = imported(text);
     assert.match(yaml, /flow: \{ interface: eth1, address: \["fd77::60\/64"\] \}/);
-    assert.match(yaml, /interval: 5s, timeout: 3s, tries: 1/);
+    assert.match(yaml, /interval: 5s, timeout: 2500ms, tries: 1/);
     assert.ok(!codes.includes("prefix-assumed"));
     assert.ok(parseSpec(`${SAMPLE_SPEC}${yaml}`).ok);
   });

@@ -280,11 +280,12 @@ function weightOf(server: OldServer, note: Note): number {
   return 1;
 }
 
-/** All tries of a check fit into its interval; the old one waited for one try, and took the server out after it. */
+/** All tries of a check take at most half of its interval; the old one waited for one try, and took the server out after it. */
 function checkLines(check: OldCheck, line: number, note: Note): readonly string[] {
   const intervalS = Math.min(check.intervalS ?? OLD_INTERVAL_S, INTERVAL_MAX_S);
-  const timeoutS = Math.min(check.timeoutS ?? OLD_TIMEOUT_S, intervalS);
-  const tries = 2 * timeoutS <= intervalS ? 2 : 1;
+  const halfMs = intervalS * 500;
+  const timeoutMs = Math.min((check.timeoutS ?? OLD_TIMEOUT_S) * 1000, halfMs);
+  const tries = 2 * timeoutMs <= halfMs ? 2 : 1;
   note(
     line,
     "should",
@@ -293,7 +294,7 @@ function checkLines(check: OldCheck, line: number, note: Note): readonly string[
     "leave check out: the default looks every second",
   );
   const port = check.port === undefined || check.port === NFS_PORT ? "" : `, port: ${check.port}`;
-  return [`  check: { interval: ${intervalS}s, timeout: ${timeoutS}s, tries: ${tries}${port} }`];
+  return [`  check: { interval: ${intervalS}s, timeout: ${timeoutMs}ms, tries: ${tries}${port} }`];
 }
 
 function nameOf(text: string, line: number, note: Note): string {

@@ -2,8 +2,13 @@
 import { healthEvent, type HealthState, type NfsWord } from "../balance/health.ts";
 import type { ServerNews } from "../balance/outlook.ts";
 import { mapObserved, type Observed } from "../base/observed.ts";
-import type { DirectorServerSpec, DirectorServiceSpec } from "../model/director-spec.ts";
+import type { DirectorCheckSpec, DirectorServerSpec, DirectorServiceSpec } from "../model/director-spec.ts";
 import type { NfsQuestion, Role, RoleQuestion } from "./ask-server.ts";
+
+/** From the begin of one check to that of the next: so that a failing one is over before the interval is. */
+export function checkEveryMs({ intervalMs, timeoutMs, tries }: DirectorCheckSpec): number {
+  return intervalMs - tries * timeoutMs;
+}
 
 export interface Questions {
   askNfs(question: NfsQuestion): Promise<NfsWord>;

@@ -14,7 +14,7 @@ import type { Command, Commands } from "../system/commands.ts";
 import type { Notice } from "../wire/role.ts";
 import { makeApplier } from "./applier.ts";
 import type { Role } from "./ask-server.ts";
-import { checkServer } from "./check.ts";
+import { checkEveryMs, checkServer } from "./check.ts";
 import { makeCore, type Core } from "./core.ts";
 import { noticeTaker } from "./notices.ts";
 import { directorOf } from "./program.ts";
@@ -211,7 +211,7 @@ describe("a check", () => {
     xid: 1,
     questions: {
       askNfs: (question: { readonly timeoutMs: number }) => {
-        assert.equal(question.timeoutMs, 800);
+        assert.equal(question.timeoutMs, 500);
         return Promise.resolve(nfs);
       },
       askRole: () => Promise.resolve(role === undefined ? unknown("no answer") : known(role)),
@@ -220,6 +220,12 @@ describe("a check", () => {
   const server = defined(home.servers[0], "n1");
   const check = (state: HealthState, role: Role | undefined, nfs: "answers" | "silent", service = home) =>
     checkServer(service, server, state, ground(role, nfs));
+
+  test("a server that fails right after one is out within the interval", () => {
+    const { check: one } = home;
+    assert.equal(checkEveryMs(one), 500);
+    assert.ok(checkEveryMs(one) + one.tries * one.timeoutMs <= one.intervalMs);
+  });
 
   test("joins role and answer", async () => {
     assert.deepEqual(await check("up", { role: "serving", term: 3 }, "answers"), {

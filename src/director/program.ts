@@ -29,7 +29,7 @@ import { makeNonce, NOTICES_PATH, noticeSchema } from "../wire/role.ts";
 import { serveSigned } from "../wire/signed-http.ts";
 import { makeApplier } from "./applier.ts";
 import { askNfs, askRole } from "./ask-server.ts";
-import { checkServer } from "./check.ts";
+import { checkEveryMs, checkServer } from "./check.ts";
 import { makeCore, type Core } from "./core.ts";
 import { noticeTaker } from "./notices.ts";
 import { serviceStatus, startText } from "./status.ts";
@@ -150,7 +150,7 @@ function watchAll(spec: Spec, director: DirectorSpec, core: Core, { secret, time
     return watchServer(server.name, {
       clock: systemClock,
       timeScale,
-      intervalMs: service.check.intervalMs,
+      intervalMs: checkEveryMs(service.check),
       state,
       check: () =>
         checkServer(service, server, state(), {

@@ -16,7 +16,7 @@ const DEFAULT_TCP_TIMEOUT_S = 900;
 const DEFAULT_TCP_FIN_TIMEOUT_S = 30;
 const DEFAULT_UDP_TIMEOUT_S = 60;
 const DEFAULT_WEIGHT = 100;
-const DEFAULT_CHECK = { intervalMs: 1000, timeoutMs: 400, tries: 2, port: 2049 };
+const DEFAULT_CHECK = { intervalMs: 1000, timeoutMs: 250, tries: 2, port: 2049 };
 
 /** The cluster and the fileservers as far as they could be read. */
 export interface DirectorGround {

@@ -277,12 +277,12 @@ function checkFindings({ input, path, spec }: ServiceDraft): readonly Finding[] 
   if (spec === undefined) return [];
   const { intervalMs, timeoutMs, tries, how } = spec.check;
   const findings: Finding[] = [];
-  if (tries * timeoutMs > intervalMs) {
+  if (2 * tries * timeoutMs > intervalMs) {
     findings.push({
       code: "check-too-slow",
       path: [...path, "check"],
-      what: `${tries} tries of ${timeoutMs} ms do not fit into the interval of ${intervalMs} ms`,
-      why: "a server that fails is to be taken out within one interval",
+      what: `${tries} tries of ${timeoutMs} ms take more than half of the interval of ${intervalMs} ms`,
+      why: "a server that fails is to be taken out within one interval: the next check has to begin in it, and its tries to end",
       remedy: "write a longer interval, a shorter timeout or fewer tries",
     });
   }

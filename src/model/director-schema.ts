@@ -55,12 +55,12 @@ const check = z
         examples: ["rpc"],
       }),
     interval: text(checkMilliseconds(100, 60_000, BUSY), {
-      description: "from one check of a server to the next; default 1s",
+      description: "how long a server that fails may go unnoticed; default 1s",
       examples: ["1s"],
     }).optional(),
     timeout: text(checkMilliseconds(20, 30_000, BUSY), {
-      description: "how long one try waits for its answer; default 400ms",
-      examples: ["400ms"],
+      description: "how long one try waits for its answer; default 250ms",
+      examples: ["250ms"],
     }).optional(),
     tries: whole(1, TRIES_MAX, "tries of one check before the server is given up; default 2", 2).optional(),
     port: whole(1, 65_535, "the port that is asked; default 2049", 2049).optional(),

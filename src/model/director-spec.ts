@@ -77,10 +77,11 @@ export const DIRECTOR_CHECKS = ["role", "rpc", "tcp"] as const;
 export interface DirectorCheckSpec {
   /** role: ask the agent, and NFS by RPC. rpc: NFS only. tcp: whether the port opens, which a hung server's does. */
   readonly how: (typeof DIRECTOR_CHECKS)[number];
+  /** A server that fails is taken out within it: the next check begins, and all its tries end, before it is over. */
   readonly intervalMs: number;
   /** Of one try. */
   readonly timeoutMs: number;
-  /** Tries of one check; all of them together fit into the interval. */
+  /** Tries of one check; all of them together take at most half of the interval. */
   readonly tries: number;
   readonly port: number;
 }

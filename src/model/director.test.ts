@@ -59,7 +59,7 @@ describe("a service of a fileserver", () => {
         ["n2", 2, "10.77.0.12"],
       ],
     );
-    assert.deepEqual(service.check, { how: "role", intervalMs: 1000, timeoutMs: 400, tries: 2, port: 2049 });
+    assert.deepEqual(service.check, { how: "role", intervalMs: 1000, timeoutMs: 250, tries: 2, port: 2049 });
     assert.deepEqual(warnings(specWith("{ fileserver: home }")), []);
   });
 
@@ -191,7 +191,7 @@ const PROBLEMS: Readonly<Record<string, readonly [text: string, ...wanted: reado
     "machines[0].address address-taken",
   ],
   "a check that takes too long": [
-    specWith("{ fileserver: home, check: { interval: 500ms } }"),
+    specWith("{ fileserver: home, check: { interval: 900ms } }"),
     "services[0].check check-too-slow",
   ],
   "a check of no length": [

@@ -78,7 +78,7 @@ export const PROBLEM_CODES = {
   "server-family": "a server without an address of the flow's family, or with two",
   "server-outside": "a server outside the network of its flow",
   "machine-outside": "a director's machine outside the network of a flow",
-  "check-too-slow": "a health check that does not fit into its interval",
+  "check-too-slow": "a health check whose tries take more than half of its interval",
   "check-without-agent": "a question for a role that nobody can answer",
   "mark-taken": "two services whose names lead to one packet mark",
   "vrrp-taken": "two directors with one VRRP id on one network",
