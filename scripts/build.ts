@@ -12,6 +12,7 @@ import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path";
 import { build } from "esbuild";
 import packageJson from "../package.json" with { type: "json" };
+import { packagedTexts } from "../src/apply/packaging.ts";
 import { CROWD_ASSET, PROBE_ASSET } from "../src/drill/program.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -45,6 +46,7 @@ async function bundle(entry: string, outfile: string): Promise<void> {
     banner: { js: REQUIRE_BANNER },
     // A source tree bundles the probes with it; the shipped program has them as an asset.
     external: ["esbuild"],
+    define: { HOLDFAST_PACKAGING: JSON.stringify(await packagedTexts()) },
     // Names stay whole: they are what an operator sees in a stack trace.
     minifySyntax: true,
     minifyWhitespace: true,

@@ -37,6 +37,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("agent", async () => (await import("./agent.ts")).AGENT),
   entry("director", async () => (await import("./director.ts")).DIRECTOR),
   entry("drill", async () => (await import("./drill.ts")).drillCommand(findCommand)),
+  entry("simulate", async () => (await import("./simulate.ts")).SIMULATE),
   entry("demo", async () => (await import("./demo.ts")).demoCommand(findCommand)),
   entry("lab up", async () => (await import("./lab-up.ts")).LAB_UP),
   entry("lab down", async () => (await import("./lab-down.ts")).LAB_DOWN),

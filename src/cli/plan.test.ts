@@ -7,25 +7,31 @@ import { recordRun } from "../../tests/recorded-io.ts";
 import { SAMPLE_SPEC, sampleWith } from "../../tests/sample-spec.ts";
 import { known } from "../base/observed.ts";
 import { unknownNode } from "../model/observed.ts";
-import type { ObserveNodes } from "./observe.ts";
+import type { SurveyCluster } from "./survey-cluster.ts";
 import { planCommand } from "./plan.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "holdfast-plan-"));
 const path = join(folder, "holdfast.yaml");
 after(() => rmSync(folder, { recursive: true }));
 
-const freshNodes: ObserveNodes = ({ spec }) =>
+const freshNodes: SurveyCluster = ({ spec }) =>
   Promise.resolve({
-    nodes: spec.cluster.nodes.map((node) => ({
-      node: node.name,
-      agent: known({ state: "absent" }),
-      spec: known(undefined),
-      fileservers: known([]),
-    })),
+    observed: {
+      nodes: spec.cluster.nodes.map((node) => ({
+        node: node.name,
+        agent: known({ state: "absent" }),
+        spec: known(undefined),
+        fileservers: known([]),
+      })),
+    },
+    looks: new Map(),
   });
 
-const noWay: ObserveNodes = ({ spec }) =>
-  Promise.resolve({ nodes: spec.cluster.nodes.map((node) => unknownNode(node.name, "no way to the nodes")) });
+const noWay: SurveyCluster = ({ spec }) =>
+  Promise.resolve({
+    observed: { nodes: spec.cluster.nodes.map((node) => unknownNode(node.name, "no way to the nodes")) },
+    looks: new Map(),
+  });
 
 describe("holdfast plan", () => {
   test("prints the plan made from what was observed, with status 0 when it is complete", async () => {

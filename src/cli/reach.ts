@@ -4,6 +4,7 @@ import { hostname } from "node:os";
 import { PLACES } from "../agent/places.ts";
 import type { Spec } from "../model/spec.ts";
 import { forwardSocket } from "../ssh/forward.ts";
+import type { AgentStatus } from "../wire/agent.ts";
 import { agentClient, type AgentClient } from "../wire/client.ts";
 
 export interface ReachedNode {
@@ -44,8 +45,25 @@ export async function askNodes<T>(
   spec: Spec,
   question: (node: ReachedNode) => Promise<T>,
 ): Promise<readonly NodeReply<T>[]> {
+  return askNamed(
+    spec,
+    spec.cluster.nodes.map(({ name }) => name),
+    question,
+  );
+}
+
+/** The status of these nodes' agents, whether the spec names the nodes or not. */
+export async function askAgentsOf(spec: Spec, nodes: readonly string[]): Promise<readonly NodeReply<AgentStatus>[]> {
+  return askNamed(spec, nodes, ({ agent }) => agent.status());
+}
+
+async function askNamed<T>(
+  spec: Spec,
+  nodes: readonly string[],
+  question: (node: ReachedNode) => Promise<T>,
+): Promise<readonly NodeReply<T>[]> {
   return Promise.all(
-    spec.cluster.nodes.map(async ({ name }): Promise<NodeReply<T>> => {
+    nodes.map(async (name): Promise<NodeReply<T>> => {
       try {
         const reached = await reachNode(spec, name);
         try {

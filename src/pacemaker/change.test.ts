@@ -139,7 +139,7 @@ describe("the change of a configuration", () => {
     const home = primitivesOf(carriedOut(change)).find((each) => each.id === "home");
     assert.ok(home !== undefined);
     assert.equal(pairsOf(home.element, "meta_attributes").get("target-role"), "Stopped");
-    assert.ok(change.ok && change.differences.includes("fileserver home, start: at most 180s"));
+    assert.ok(change.ok && change.differences.includes("fileserver home, start: at most 360s"));
   });
 
   test("a ban that an operator left goes with the fileserver that it names, and no other does", () => {

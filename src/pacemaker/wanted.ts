@@ -45,9 +45,10 @@ export const FILESERVER_AGENT = { class: "ocf", provider: "holdfast", type: "fil
 /** Where fenced looks a value up when the configuration has this in its place (cibsecret(8)); the file is root's alone. */
 export const SECRET_VALUE = "lrm://";
 
-const START_TIMEOUT_S = 60;
-const STOP_TIMEOUT_S = 60;
-const MONITOR_TIMEOUT_S = 20;
+/** As the resource agent's own metadata advise. */
+const START_TIMEOUT_S = 120;
+const STOP_TIMEOUT_S = 120;
+const MONITOR_TIMEOUT_S = 30;
 const FENCE_TIMEOUT_S = 60;
 const FENCE_SCSI_TIMEOUT_S = 20;
 const FENCE_MONITOR_INTERVAL_S = 60;

@@ -34,6 +34,7 @@ const design: Design = {
   ],
   pacemaker: {
     foundClusters: new Map(),
+    stockNodes: new Set(),
     cib: unknown("the cluster does not run"),
     secrets: [],
     witness: undefined,

@@ -32,13 +32,16 @@ export function planCluster(world: World, design: Design, prepare: readonly Acti
       return found?.active === true && found.enabled;
     });
   const start = nodes
-    .filter(({ system }) => !runs(system))
+    .filter(({ name, system }) => !runs(system) || pacemaker.stockNodes.has(name))
     .map(({ name }): ClusterAction => ({
       kind: "start-cluster",
       node: name,
       because: "corosync or pacemaker does not run",
     }));
-  const running = nodes.filter(({ system }) => system.units.get("corosync.service")?.active === true);
+  const running = nodes.filter(
+    ({ name, system }) =>
+      system.units.get("corosync.service")?.active === true && !pacemaker.stockNodes.has(name),
+  );
   const conf = prepare.some((action) => action.kind === "write-file" && action.file === "corosync-conf");
   const reload: readonly ClusterAction[] =
     conf && running[0] !== undefined

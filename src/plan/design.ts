@@ -17,14 +17,7 @@ export interface Design {
   readonly consents: readonly string[];
 }
 
-export type FileName =
-  | "resource-agent"
-  | "fence-agent"
-  | "agent-unit"
-  | "agent-env"
-  | "shutdown-order"
-  | "corosync-conf"
-  | "kernel-modules";
+export type FileName = "resource-agent" | "fence-agent" | "agent-unit" | "agent-env" | "corosync-conf";
 
 export interface DesignedFile {
   readonly name: FileName;
@@ -34,8 +27,10 @@ export interface DesignedFile {
 }
 
 export interface PacemakerDesign {
-  /** Cluster name of every corosync.conf that was found, by node; undefined: Debian's example. */
+  /** Cluster name of every corosync.conf that was found, by node; without Debian's example. */
   readonly foundClusters: ReadonlyMap<string, string>;
+  /** Nodes that have Debian's example of a corosync.conf, and may be running by it. */
+  readonly stockNodes: ReadonlySet<string>;
   /** What the configuration lacks; unknown: a cluster runs and did not say. */
   readonly cib: Observed<CibPlan>;
   /** Fence devices that take secrets, and the file that they come from. */

@@ -106,9 +106,7 @@ const FILE_TEXTS: Readonly<Record<FileName, string>> = {
   "fence-agent": "the fence agent fence_holdfast",
   "agent-unit": "the agent's unit",
   "agent-env": "the agent's time scale",
-  "shutdown-order": "the order of services at shutdown",
   "corosync-conf": "/etc/corosync/corosync.conf",
-  "kernel-modules": "the kernel modules to load",
 };
 
 function makeVolumeText(action: VolumeAction): string {

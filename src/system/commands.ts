@@ -15,7 +15,8 @@ export interface Command {
   readonly args: readonly string[];
   /** Bound for a real machine; the door scales it by its time scale. */
   readonly timeoutMs: number;
-  readonly input?: string;
+  /** Secrets go this way and no other: arguments are seen by every user of the machine. */
+  readonly input?: string | Uint8Array;
 }
 
 export interface CommandResult {

@@ -4,7 +4,7 @@ import { file, isSource, type Finding, type Rule, type TextFile } from "./rule.t
 
 const DECISIONS = ["base", "model", "plan", "failover", "balance", "doctor"] as const;
 const DEEDS = ["system", "linux", "lvm", "scsi", "nfs", "pacemaker", "ipvs", "ssh"] as const;
-const PROGRAMS = ["agent", "director", "console", "lab", "drill", "cli"] as const;
+const PROGRAMS = ["agent", "apply", "director", "console", "lab", "drill", "simulation", "cli"] as const;
 
 const OF_PROGRAMS: readonly string[] = [...DECISIONS, ...DEEDS, "wire"];
 
@@ -28,10 +28,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // What the agent says of a fileserver are the states of the takeover machine.
   wire: ["base", "model", "failover"],
   agent: OF_PROGRAMS,
+  apply: OF_PROGRAMS,
   director: OF_PROGRAMS,
   console: OF_PROGRAMS,
   lab: OF_PROGRAMS,
   drill: OF_PROGRAMS,
+  // Plays the world around the decisions: it reads no clock, no file and no socket.
+  simulation: [...DECISIONS],
   // The command line starts the programs, so it alone sees them; nobody imports it.
   cli: [...OF_PROGRAMS, ...PROGRAMS],
 };

@@ -1,0 +1,121 @@
+/**
+ * Takes a cluster apart, data untouched: every fileserver is released in good order, then Pacemaker and corosync end, the
+ * keys come off the LUNs, and Holdfast's files go. Packages and masked units stay: others may count on them by now.
+ */
+import { Fault, messageOf } from "../base/fault.ts";
+import { reservationKey } from "../model/derive.ts";
+import type { Spec } from "../model/spec.ts";
+import { readClusterState, setTargetRole } from "../pacemaker/commands.ts";
+import { quoteForShell } from "../ssh/remote-commands.ts";
+import { runChecked } from "../system/commands.ts";
+import type { AgentClient } from "../wire/client.ts";
+import { waitUntilStopped, type ClusterParts } from "./cluster-deeds.ts";
+import { OUR_PATHS } from "./deeds.ts";
+import type { NodeShell, OpenShell } from "./node-shell.ts";
+import { retireNode } from "./system-deeds.ts";
+
+export interface TakeApartParts extends ClusterParts {
+  readonly spec: Spec;
+  readonly shell: OpenShell;
+  readonly withAgent: <T>(node: string, ask: (agent: AgentClient) => Promise<T>) => Promise<T>;
+}
+
+const KEYS_TIMEOUT_MS = 60_000;
+
+/** Resolves with what could not be done and does no harm; rejects where something may still be served. */
+export async function takeApart(parts: TakeApartParts): Promise<readonly string[]> {
+  await releaseAll(parts);
+  const notes: string[] = [];
+  await Promise.all(
+    parts.spec.cluster.nodes.map(async ({ name }) => {
+      const shell = parts.shell(name);
+      // The agent has to be gone before its key is: it would take a lost registration for a fence, and reboot.
+      await retireNode(shell, OUR_PATHS, parts.timeScale);
+      parts.progress(`${name}: Holdfast's files and services are gone`);
+      notes.push(...(await dropKeys(shell, parts)));
+    }),
+  );
+  return notes;
+}
+
+async function releaseAll(parts: TakeApartParts): Promise<void> {
+  const fileservers = parts.spec.fileservers.map(({ name }) => name as string);
+  if (parts.spec.cluster.engine === "pacemaker") {
+    const shell = await runningNode(parts);
+    if (shell !== undefined) {
+      const state = await readClusterState(shell.commands);
+      const known = fileservers.filter((name) => state.resources.some(({ id }) => id === name));
+      for (const name of known) await runChecked(shell.commands, setTargetRole(name, "Stopped"));
+      parts.progress(`releasing ${known.join(", ")} …`);
+      await waitUntilStopped(shell, known, parts);
+      return;
+    }
+  }
+  for (const { name: node } of parts.spec.cluster.nodes) await releaseOn(parts, node);
+}
+
+/** Without Pacemaker the agents release what they serve; a node of which nobody knows what it serves ends it. */
+async function releaseOn(parts: TakeApartParts, node: string): Promise<void> {
+  const shell = parts.shell(node);
+  const there = await shell.run("ls -d /sys/fs/cgroup/holdfast.slice/holdfast-*.scope 2>/dev/null\n", KEYS_TIMEOUT_MS);
+  if (there.stdout.trim() === "") return;
+  await parts.withAgent(node, async (agent) => {
+    const { fileservers } = await agent.status();
+    for (const { name, state } of fileservers) {
+      if (state === "absent" || state === "warm" || state === "warming") continue;
+      parts.progress(`${node}: releasing ${name} …`);
+      await agent.release(name);
+    }
+  });
+}
+
+async function runningNode(parts: TakeApartParts): Promise<NodeShell | undefined> {
+  for (const { name } of parts.spec.cluster.nodes) {
+    const shell = parts.shell(name);
+    const active = await shell.run("systemctl is-active --quiet pacemaker.service\n", KEYS_TIMEOUT_MS);
+    if (active.status !== 0) continue;
+    const state = await readClusterState(shell.commands);
+    if (state.quorum) return shell;
+    throw new Fault({
+      kind: "refused",
+      code: "no-quorum",
+      what: `the cluster has no quorum, so that nobody knows what is served; nothing was changed`,
+      remedy: "bring its nodes back, or take the last one apart by hand after docs/cluster.md",
+    });
+  }
+  return undefined;
+}
+
+/** This node's key off every LUN of the spec. A LUN that cannot be asked keeps it, which is told. */
+async function dropKeys(shell: NodeShell, parts: TakeApartParts): Promise<readonly string[]> {
+  const key = reservationKey(parts.spec.cluster.name, shell.node);
+  const result = await shell
+    .run(dropKeysScript(parts.spec, key), KEYS_TIMEOUT_MS * parts.timeScale)
+    .catch((error: unknown) => ({
+      status: 1,
+      stdout: "",
+      stderr: messageOf(error),
+    }));
+  const left = result.stdout
+    .trim()
+    .split("\n")
+    .filter((line) => line !== "");
+  return left.map(
+    (disk) =>
+      `${shell.node}: its key is still on ${disk}: sg_persist --out --register --param-rk=0x${key} --param-sark=0 ${disk}`,
+  );
+}
+
+export function dropKeysScript(spec: Spec, key: string): string {
+  const volumes = spec.fileservers.flatMap((fileserver) => fileserver.volumes);
+  const groups = volumes.flatMap(({ device }) => (device.kind === "lv" ? [device.vg] : []));
+  const disks = volumes.flatMap(({ device }) => (device.kind === "disk" ? [device.path] : []));
+  const words = (list: readonly string[]): string => [...new Set(list)].map(quoteForShell).join(" ");
+  return `PATH=/usr/sbin:/usr/bin:/sbin:/bin; export PATH
+for disk in ${words(disks)} $(for group in ${words(groups)}; do vgs --foreign --noheadings -o pv_name "$group" 2>/dev/null; done); do
+  sg_persist --no-inquiry --in --read-keys "$disk" 2>/dev/null | grep -qi "0x0*${key.replace(/^0+/, "")}$" || continue
+  sg_persist --no-inquiry --out --register --param-rk=0x${key} --param-sark=0 "$disk" >/dev/null 2>&1 || echo "$disk"
+done
+exit 0
+`;
+}
