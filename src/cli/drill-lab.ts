@@ -167,7 +167,8 @@ async function openDrillLab(
     machines,
     mover,
     spec,
-    faults: labFaults(lab),
+    faults: labFaults(lab, spec),
+    evidenceFolder: join(lab.folder, "evidence"),
     clock: systemClock,
     program: { localPath: join(programs, "probe.mjs"), remoteNode: "/usr/lib/holdfast/node" },
     crowdProgram: join(programs, "crowd.mjs"),
@@ -180,8 +181,18 @@ async function openDrillLab(
   return { world, spec, fileservers, nodes, clients, found };
 }
 
-function labFaults(lab: Lab): MachineFaults {
+const STORAGE = "st";
+
+function labFaults(lab: Lab, spec: Spec): MachineFaults {
+  const paths = labPaths(lab.name);
   return {
+    lab: {
+      storage: STORAGE,
+      inject: (fault) => lab.inject(fault),
+      isOn: async (machine) => (await findLabProcesses(paths)).machines.has(machine),
+      // As the lab gives them out: the first fileserver has the first one (src/lab/cluster-spec.ts).
+      diskOf: (fileserver) => `lun${spec.fileservers.findIndex(({ name }) => name === fileserver)}`,
+    },
     powerOff: (machine) => lab.inject({ kind: "power-off", machine }),
     powerOn: async (machine) => void (await lab.powerOn(machine)),
   };
@@ -192,10 +203,14 @@ const RECORDING_BYTES_MAX = 400_000_000;
 
 function labRecorder(lab: Lab): Recorder {
   return {
-    start: async (name) => {
+    start: async (name, from) => {
       const path = join(lab.folder, "recordings", `${name}.pcap`);
       await mkdir(dirname(path), { recursive: true });
-      await lab.net.startCapture("lan", { file: path, maxBytes: RECORDING_BYTES_MAX });
+      await lab.net.startCapture("lan", {
+        file: path,
+        maxBytes: RECORDING_BYTES_MAX,
+        ...(from === undefined ? {} : { from }),
+      });
       return {
         stop: async () => {
           const { endedBecause } = await lab.net.stopCapture("lan");

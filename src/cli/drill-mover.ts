@@ -4,10 +4,12 @@ import { servingNode, type FileserverTarget } from "../drill/placement.ts";
 import type { Machines, Mover, Progress } from "../drill/ports.ts";
 import type { Spec } from "../model/spec.ts";
 import { systemClock, waitFor } from "../system/clock.ts";
-import type { FileserverStatus } from "../wire/agent.ts";
+import type { AgentStatus, FileserverStatus } from "../wire/agent.ts";
 import type { GracePart } from "../wire/clients.ts";
+import type { ClusterAnswer } from "../wire/cluster.ts";
 import type { Timeline } from "../wire/timeline.ts";
-import { reachNode } from "./reach.ts";
+import { cannotServe, whyNotServed } from "./engine-judge.ts";
+import { askNodes, reachNode, type NodeReply } from "./reach.ts";
 import { runQuietly, type FindCommand } from "./run-quietly.ts";
 
 export interface MoverSettings {
@@ -26,7 +28,32 @@ const WARM_INTERVAL_MS = 3_000;
 
 export function moverOf(settings: MoverSettings): Mover {
   const { machines, fileservers, nodes, spec } = settings;
+  const isPacemaker = spec.cluster.engine === "pacemaker";
   return {
+    lastTakeover: async (fileserver, node) => {
+      const reached = await reachNode(spec, node);
+      try {
+        const timelines = await reached.agent.history(fileserver);
+        return timelines.findLast(({ kind, outcome }) => kind === "takeover" && outcome === "done");
+      } finally {
+        await reached.close();
+      }
+    },
+    whyNotServed: async (fileserver) => {
+      const statuses = await askNodes(spec, ({ agent }) => agent.status());
+      const cluster = isPacemaker ? await anyClusterAnswer(spec) : undefined;
+      return [
+        ...(cluster === undefined ? [] : whyNotServed(cluster, fileserver)),
+        ...statuses.flatMap((reply) => ofAgent(reply, fileserver)),
+      ];
+    },
+    ...(isPacemaker
+      ? {
+          clusterTroubles: () => clusterTroubles(spec),
+          standby: (node: string) => byCommand(settings, "standby", node),
+          unstandby: (node: string) => byCommand(settings, "unstandby", node),
+        }
+      : {}),
     serving: (fileserver) => servingNode(machines, nodes, targetNamed(fileservers, fileserver)),
     move: (fileserver, node) => moveByCommand(settings, fileserver, node, {}),
     takeOver: (fileserver, node, fencedNode) => moveByCommand(settings, fileserver, node, { fenced: fencedNode }),
@@ -53,6 +80,51 @@ export function moverOf(settings: MoverSettings): Mover {
       return grace === undefined ? [] : [...reasonsOf("v4", grace.v4), ...reasonsOf("v3", grace.v3)];
     },
   };
+}
+
+/** As the first node that answers sees it. */
+async function anyClusterAnswer(spec: Spec): Promise<ClusterAnswer | undefined> {
+  const replies = await askNodes(spec, ({ agent }) => agent.cluster());
+  return replies.flatMap(({ result }) => (result.ok ? [result.value] : []))[0];
+}
+
+function ofAgent({ node, result }: NodeReply<AgentStatus>, fileserver: string): readonly string[] {
+  if (!result.ok) return [`${node}: its agent does not answer`];
+  const { standing, fileservers } = result.value;
+  const own = fileservers.find(({ name }) => name === fileserver);
+  const standings = standing === undefined || standing.good ? [] : standing.because;
+  return [...standings, ...(own?.because ?? [])].map((reason) => `${node}: ${reason}`);
+}
+
+/** What an operator would have to see to before the cluster is whole. */
+async function clusterTroubles(spec: Spec): Promise<readonly string[]> {
+  const statuses = await askNodes(spec, ({ agent }) => agent.status());
+  const cluster = await anyClusterAnswer(spec);
+  if (cluster === undefined) return ["no node says how the cluster is"];
+  const missing = spec.cluster.nodes.filter(({ name }) => !cluster.nodes.some((node) => node.name === name));
+  return [
+    ...(cluster.quorum ? [] : ["the cluster has no quorum"]),
+    ...missing.map(({ name }) => `${name} is not in the cluster`),
+    ...cluster.nodes.flatMap((node) => {
+      const reason = cannotServe(node);
+      return reason === undefined ? [] : [`${node.name} ${reason}`];
+    }),
+    ...statuses.flatMap(({ node, result }) => {
+      if (!result.ok) return [`${node}: its agent does not answer`];
+      const { standing } = result.value;
+      return standing === undefined || standing.good ? [] : standing.because.map((reason) => `${node}: ${reason}`);
+    }),
+  ];
+}
+
+async function byCommand(
+  { findCommand, specPath, progress }: MoverSettings,
+  word: "standby" | "unstandby",
+  node: string,
+): Promise<void> {
+  const command = await findCommand(word);
+  if (command === undefined) throw new Fault({ code: "command-missing", what: `this holdfast has no command ${word}` });
+  await runQuietly(command, { args: [node], options: { file: specPath, json: true } }, progress);
 }
 
 /** Why a grace ended is no reason why it lasts. */

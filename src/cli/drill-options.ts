@@ -1,11 +1,16 @@
 /** What `holdfast drill` is told on its command line. */
 import { Fault } from "../base/fault.ts";
+import type { Load } from "../drill/faults/fault-words.ts";
 import { LOSSES, parseProtocols, PROTOCOLS, type Family, type Loss, type Protocol } from "../drill/names.ts";
 import { TREE_FILES_MIN } from "../drill/tree.ts";
 import type { Invocation, Option } from "./command.ts";
 import { numberOption, textOption, wordOption } from "./lab-options.ts";
 
 const RUNS_MAX = 1000;
+const MINUTES_UNLESS_SAID = 60;
+/** A week. */
+const MINUTES_MAX = 7 * 24 * 60;
+const LOADS: readonly Load[] = ["probes", "locks"];
 
 export const DRILL_OPTIONS: readonly Option[] = [
   { flags: "--list", help: "name the scenarios" },
@@ -29,6 +34,8 @@ export const DRILL_OPTIONS: readonly Option[] = [
     help: "files in the tree that the client works on",
     default: String(TREE_FILES_MIN),
   },
+  { flags: "--load <load>", help: "of faults: probes (one client, timed finely) or locks (two clients, every oracle)" },
+  { flags: "--minutes <n>", help: "campaign: for how long faults are begun (default 60)" },
   { flags: "--steps <ids>", help: "crash-points: only these steps, separated by commas" },
   { flags: "--keep", help: "leave a lab that was brought up for this" },
 ];
@@ -45,6 +52,10 @@ export interface DrillChoice {
   /** Undefined: the lab's, `client` first. */
   readonly clients?: readonly string[];
   readonly inject?: Loss;
+  /** Of faults; undefined: the scenario's own. */
+  readonly load?: Load;
+  /** Of a campaign. */
+  readonly minutes: number;
   /** Of crash-points; undefined: all. */
   readonly steps?: readonly string[];
   readonly lab: string;
@@ -55,6 +66,7 @@ export interface DrillChoice {
 export function readChoice(options: Invocation["options"]): DrillChoice {
   const clients = textOption(options, "clients")?.split(",");
   const inject = wordOption(options, "inject", LOSSES);
+  const load = wordOption(options, "load", LOADS);
   const steps = textOption(options, "steps")?.split(",");
   return {
     protocols: readProtocols(textOption(options, "protocol")),
@@ -65,6 +77,8 @@ export function readChoice(options: Invocation["options"]): DrillChoice {
     client: clients?.[0] ?? String(options["client"]),
     ...(clients === undefined ? {} : { clients }),
     ...(inject === undefined ? {} : { inject }),
+    ...(load === undefined ? {} : { load }),
+    minutes: wholeNumber(options, "minutes", "minutes", 1, MINUTES_MAX) ?? MINUTES_UNLESS_SAID,
     ...(steps === undefined ? {} : { steps }),
     lab: String(options["lab"]),
     treeFiles: wholeNumber(options, "treeFiles", "tree-files", 1, 1_000_000) ?? TREE_FILES_MIN,

@@ -19,6 +19,7 @@ test("a drill's options are read, and wrong ones are refused before anything sta
     client: "c1",
     lab: "lab",
     treeFiles: 20_000,
+    minutes: 60,
   });
   assert.deepEqual(readChoice({ ...DEFAULTS, protocol: "all" }).protocols, ["v3", "v4.1", "v4.2"]);
   assert.equal(readChoice(DEFAULTS).runs, undefined);
@@ -32,6 +33,8 @@ test("a drill's options are read, and wrong ones are refused before anything sta
     { runs: "many" },
     { seed: "-1" },
     { inject: "x" },
+    { load: "x" },
+    { minutes: "0" },
   ]) {
     assert.throws(() => readChoice({ ...DEFAULTS, ...wrong }), { kind: "invalid", code: "option-invalid" });
   }
@@ -54,13 +57,19 @@ test("the list names the scenarios; no scenario and an unknown one are wrong usa
   const documents: unknown[] = [];
   const io = quietIo(said, documents);
   assert.equal(await command.run({ args: [], options: { ...DEFAULTS, list: true }, io }), 0);
-  assert.match(said.join("\n"), /^planned-move +moves a fileserver/m);
+  assert.match(said.join("\n"), /^moves\n {2}planned-move +moves a fileserver/m);
+  assert.match(said.join("\n"), /^machines that fail\n {2}power-off +pulls the plug/m);
+  assert.match(JSON.stringify(documents), /"standsFor":"a power supply that burns/);
   assert.match(JSON.stringify(documents), /"neighbour"/);
   await assert.rejects(command.run({ args: [], options: DEFAULTS, io }), { code: "scenario-missing" });
   const injecting = { ...DEFAULTS, inject: "lost-write" };
   await assert.rejects(command.run({ args: ["planned-move"], options: injecting, io }), {
     code: "option-invalid",
-    remedy: "--inject is for locks-over-moves, locks-over-power-off",
+    remedy: /^--inject is for locks-over-moves, locks-over-power-off, freeze-thaw, /,
+  });
+  const loaded = { ...DEFAULTS, load: "locks" };
+  await assert.rejects(command.run({ args: ["planned-move"], options: loaded, io }), {
+    message: "the load of planned-move cannot be chosen",
   });
   await assert.rejects(command.run({ args: ["nothing"], options: DEFAULTS, io }), { code: "unknown-scenario" });
 });

@@ -1,12 +1,15 @@
+import { join } from "node:path";
 import { Fault } from "../base/fault.ts";
 import { reportOf, type DrillDocument } from "../drill/document.ts";
+import { runCampaign, type CampaignReport } from "../drill/faults/campaign.ts";
+import { describeStep, type FaultDocument } from "../drill/faults/fault-words.ts";
 import { drawMove } from "../drill/draw-move.ts";
 import { terminalSettings, type DrawSettings } from "../drill/draw.ts";
 import { PROTOCOLS, type Protocol } from "../drill/names.ts";
 import { renderRun, renderSummary } from "../drill/render.ts";
 import type { Measured } from "../drill/measure.ts";
 import type { ProbeLog } from "../drill/samples.ts";
-import type { DrillResult, DrillSettings, Scenario } from "../drill/scenario.ts";
+import type { DrillResult, DrillSettings, Scenario, ScenarioGroup } from "../drill/scenario.ts";
 import { findScenario, SCENARIOS } from "../drill/scenarios.ts";
 import { measureThroughput, ROUNDS_MIN, type ThroughputDocument } from "../drill/throughput.ts";
 import type { CliCommand, Invocation, Io } from "./command.ts";
@@ -15,11 +18,19 @@ import { targetNamed } from "./drill-mover.ts";
 import { DRILL_OPTIONS, readChoice, type DrillChoice } from "./drill-options.ts";
 import type { FindCommand } from "./run-quietly.ts";
 
+/** Not one fault but many, with a document of its own. */
+const CAMPAIGN = {
+  name: "campaign",
+  group: "checks",
+  summary: "faults of every kind, drawn from --seed, for --minutes, with every oracle; stops at the first violation",
+} as const;
+
 /** Not a fault but a comparison, with a document of its own; listed with the scenarios because it runs like one. */
 const THROUGHPUT = {
   name: "throughput",
+  group: "checks",
   summary: "fio and a storm of small files through the fileserver, against a plain kernel NFS server beside it",
-};
+} as const;
 
 export function drillCommand(findCommand: FindCommand): CliCommand {
   return {
@@ -45,16 +56,19 @@ async function runDrill(findCommand: FindCommand, { args, options, io }: Invocat
       remedy: "name a scenario of `holdfast drill --list`",
     });
   }
-  const scenario = name === THROUGHPUT.name ? undefined : findScenario(name);
+  const isOther = name === THROUGHPUT.name || name === CAMPAIGN.name;
+  const scenario = isOther ? undefined : withLoad(findScenario(name), options);
   const choice = readChoice(options);
   if (choice.inject !== undefined && scenario?.injects !== true) throw cannotInject(name);
-  const clients = Math.max(scenario?.clients ?? 1, choice.clients?.length ?? 1);
+  const needed = name === CAMPAIGN.name && choice.load !== "probes" ? 2 : (scenario?.clients ?? 1);
+  const clients = Math.max(needed, choice.clients?.length ?? 1);
   const lab = { name: choice.lab, keep: options["keep"] === true, wipe: true, clients };
   return withDrillLab(
     findCommand,
     lab,
     (line) => io.progress(line),
     async (site) => {
+      if (name === CAMPAIGN.name) return tellCampaign(io, await campaign(site, choice, io));
       if (scenario === undefined) return tellThroughput(io, await runThroughput(site, choice));
       const results = await runScenario(site, scenario, choice);
       return tellResults(io, results, choice);
@@ -72,12 +86,81 @@ function cannotInject(name: string): Fault {
   });
 }
 
+/** A fault's load can be chosen; what the scenario needs follows from it. */
+function withLoad(scenario: Scenario, options: Invocation["options"]): Scenario {
+  const { load } = readChoice(options);
+  if (load === undefined) return scenario;
+  if (scenario.fault === undefined) {
+    throw new Fault({
+      kind: "invalid",
+      code: "option-invalid",
+      what: `the load of ${scenario.name} cannot be chosen`,
+      remedy: "--load is for the faults of `holdfast drill --list`",
+    });
+  }
+  const isLocks = load === "locks";
+  return { ...scenario, clients: isLocks ? 2 : 1, protocolsTogether: isLocks, injects: isLocks };
+}
+
+const HEADINGS: Readonly<Record<ScenarioGroup, string>> = {
+  moves: "moves",
+  locks: "locks",
+  machines: "machines that fail",
+  networks: "networks that fail",
+  storage: "disks",
+  fencing: "fencing",
+  daemons: "what runs on a node",
+  checks: "checks and campaigns",
+};
+
 function listScenarios(io: Io): number {
-  const all = [...SCENARIOS, THROUGHPUT].map(({ name, summary }) => ({ name, summary }));
+  const all: readonly Listed[] = [...SCENARIOS, THROUGHPUT, CAMPAIGN];
   const width = Math.max(...all.map(({ name }) => name.length));
-  for (const { name, summary } of all) io.say(`${name.padEnd(width)}  ${summary}`);
-  io.document(all);
+  for (const [group, heading] of Object.entries(HEADINGS)) {
+    io.say(heading);
+    const own = all.filter((one) => (one.group ?? "checks") === group);
+    for (const { name, summary } of own) io.say(`  ${name.padEnd(width)}  ${summary}`);
+  }
+  io.document(
+    all.map(({ name, group, summary, fault }) => ({
+      name,
+      group,
+      summary,
+      ...(fault === undefined ? {} : { fault: documentOf(fault) }),
+    })),
+  );
   return 0;
+}
+
+type Listed = Pick<Scenario, "name" | "summary" | "group" | "fault">;
+
+function documentOf({ standsFor, cluster, mustHold, load, variants }: FaultDocument) {
+  const forms = variants.map(({ name, steps, holds }) => ({
+    name,
+    steps: steps.map((step) => describeStep(step)),
+    holds,
+  }));
+  return { standsFor, cluster, mustHold, load, variants: forms };
+}
+
+function campaign(site: DrillLab, choice: DrillChoice, io: Io): Promise<CampaignReport> {
+  const load = choice.load ?? "locks";
+  const scenario = { ...CAMPAIGN, run: () => Promise.reject(new Error("not a scenario")) };
+  const protocols = choice.protocols ?? (load === "locks" ? PROTOCOLS : PROTOCOLS_UNLESS_SAID);
+  const settings = { ...drillSettings(site, scenario, choice, protocols), load };
+  const stamp = Math.floor(Date.now() / 1000).toString(36);
+  const ledger = join(site.world.evidenceFolder ?? ".", `campaign-${choice.seed}-${stamp}.jsonl`);
+  return runCampaign(site.world, settings, { minutes: choice.minutes, ledger, tell: (line) => io.say(line) });
+}
+
+function tellCampaign(io: Io, report: CampaignReport): number {
+  const { faults, classes, ledger } = report.campaign;
+  io.say("");
+  for (const [name, count] of Object.entries(classes)) io.say(`${name.padEnd(20)} ${count}`);
+  io.say(`${faults} faults: ${report.verdict}; ledger: ${ledger}`);
+  for (const reason of report.because) io.say(`because: ${reason}`);
+  io.document(report);
+  return report.verdict === "pass" ? 0 : 1;
 }
 
 /** The protocol that a drill of one protocol uses unless it is told another. */
@@ -87,7 +170,7 @@ const PROTOCOLS_UNLESS_SAID: readonly Protocol[] = ["v4.2"];
 export async function runScenario(
   site: DrillLab,
   scenario: Scenario,
-  choice: Omit<DrillChoice, "lab">,
+  choice: Omit<DrillChoice, "lab" | "minutes">,
 ): Promise<readonly DrillResult[]> {
   const together = scenario.protocolsTogether === true;
   const protocols = choice.protocols ?? (together ? PROTOCOLS : PROTOCOLS_UNLESS_SAID);
@@ -101,7 +184,7 @@ export async function runScenario(
 function drillSettings(
   site: DrillLab,
   scenario: Scenario,
-  choice: Omit<DrillChoice, "lab">,
+  choice: Omit<DrillChoice, "lab" | "minutes">,
   protocols: readonly Protocol[],
 ): DrillSettings {
   const fileserver = targetNamed(site.fileservers, choice.fileserver);
@@ -125,6 +208,7 @@ function drillSettings(
     seed: choice.seed,
     treeFiles: choice.treeFiles,
     ...(inject === undefined ? {} : { inject }),
+    ...(choice.load === undefined ? {} : { load: choice.load }),
     ...(choice.steps === undefined ? {} : { steps: choice.steps }),
   };
 }

@@ -1,6 +1,8 @@
 /** A drill's JSON: field names are a contract with checks outside this repository, so they are only ever added to. */
 import type { TimelineStep } from "../wire/timeline.ts";
 import type { CrowdFacts } from "./crowd/judge-crowd.ts";
+import type { FaultFacts } from "./faults/judge-fault.ts";
+import type { Phases } from "./faults/phases.ts";
 import type { ByProtocol } from "./judge-pauses.ts";
 import { PROBES, type Loss, type Probe, type ProtocolMix } from "./names.ts";
 import { quantile } from "./pause.ts";
@@ -56,6 +58,10 @@ export interface DrillDocument {
   readonly neighbourLocksLost?: number;
   /** What the serving node said of its grace while it lasted. */
   readonly graceReasons?: readonly string[];
+  /** Of faults: which, in what form, and what was seen of the servers while it lasted. */
+  readonly fault?: FaultFacts;
+  /** Of a failover: what the longest pause was made of. */
+  readonly phases?: Phases;
   /** `crowd` only: what its hundred clients kept over the stop. */
   readonly crowd?: CrowdFacts;
   /** `wire-check` only: what the clients' network showed. */

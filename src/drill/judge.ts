@@ -23,6 +23,10 @@ export interface Subject {
   readonly afterReturnLimitsMs?: ByProtocol;
   /** A loss that was caused on purpose. */
   readonly injected?: Loss;
+  /** Errors that applications were right to see, by errno: they are no loss. */
+  readonly allowedErrors?: readonly string[];
+  /** Oracles that this fault may turn red. */
+  readonly allowedLosses?: readonly Loss[];
 }
 
 /** What a client does not notice: the bound of a neighbour's pause, and of the agent's death. */
@@ -32,7 +36,8 @@ export function judge(subject: Subject, measured: Measured): readonly DrillDocum
   return measured.runs.map((run, at) => judgeRun(subject, measured, run, at === measured.runs.length - 1));
 }
 
-function judgeRun(subject: Subject, measured: Measured, run: MeasuredRun, isLast: boolean): DrillDocument {
+/** One run of several; what the end showed belongs to the last. */
+export function judgeRun(subject: Subject, measured: Measured, run: MeasuredRun, isLast: boolean): DrillDocument {
   const groups = pausesOf(measured, run, subject.fileserver, "window");
   const pauseMs = longestOf(groups);
   const oracle = oracleOf(subject, measured, run, isLast);

@@ -124,7 +124,7 @@ export async function deadClient(world: World, settings: DrillSettings): Promise
   return { documents, measured: documents.length === 1 ? last : { ...last, runs: [] } };
 }
 
-interface ReadyLocks {
+export interface ReadyLocks {
   readonly plans: readonly ClientPlan[];
   readonly act: Omit<ActSettings, "act">;
   readonly id: string;
@@ -132,7 +132,7 @@ interface ReadyLocks {
 }
 
 /** Plans, with the neighbour where it belongs and every folder made. */
-async function readyLocks(
+export async function readyLocks(
   world: World,
   settings: DrillSettings,
   scenario: string,
@@ -160,7 +160,7 @@ async function readyLocks(
   return { plans: withNeighbour, act, id, neighbour: neighbour.name };
 }
 
-function mixOf({ protocols, protocol }: DrillSettings): ProtocolMix {
+export function mixOf({ protocols, protocol }: DrillSettings): ProtocolMix {
   return protocols.length > 1 ? "all" : (protocols[0] ?? protocol);
 }
 

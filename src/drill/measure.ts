@@ -42,6 +42,8 @@ export interface World {
   /** Where on clients the program and its logs go: a local file system. */
   readonly clientFolder?: string;
   readonly pollIntervalMs?: number;
+  /** On this machine: where drills that failed leave logs. */
+  readonly evidenceFolder?: string;
   /** Absent where nothing can record the network. */
   readonly recorder?: Recorder;
 }

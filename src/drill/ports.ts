@@ -29,6 +29,15 @@ export interface Mover {
   takeOver?(fileserver: string, node: string, fencedNode: string): Promise<Timeline>;
   /** Resolves when the node's agent answers and the fileserver could be moved to it; rejects when its bound is over. */
   waitWarm?(fileserver: string, node: string): Promise<void>;
+  /** The newest takeover of a fileserver that ended well on a node, where the node remembers one. */
+  lastTakeover?(fileserver: string, node: string): Promise<Timeline | undefined>;
+  /** Why nobody serves it, in the words that an operator is given. */
+  whyNotServed?(fileserver: string): Promise<readonly string[]>;
+  /** What keeps a node from being a good member of the cluster; empty when nothing does. Rejects where nobody answers. */
+  clusterTroubles?(): Promise<readonly string[]>;
+  /** Maintenance, as an operator asks for it. Absent where the system has no such thing. */
+  standby?(node: string): Promise<void>;
+  unstandby?(node: string): Promise<void>;
   /** Why a grace of the fileserver lasts, as its node says; none while no grace lasts. */
   graceReasons?(fileserver: string, node: string): Promise<readonly string[]>;
 }
@@ -39,12 +48,37 @@ export interface MachineFaults {
   powerOff(machine: string): Promise<void>;
   /** Resolves when it has booted. */
   powerOn(machine: string): Promise<void>;
+  /** All others; absent where the drill may only take power. */
+  readonly lab?: LabFaults;
+}
+
+/** As the lab's own words (src/lab/fault-words.ts), of which a drill uses these. */
+export type MachineFault =
+  | { readonly kind: "reset" | "freeze" | "thaw" | "panic"; readonly machine: string }
+  | {
+      readonly kind: "cut";
+      readonly machine: string;
+      readonly network: "lan" | "ring" | "san";
+      readonly direction: "in" | "out" | "both";
+    }
+  | { readonly kind: "heal" }
+  | { readonly kind: "slow-disk"; readonly disk: string; readonly iops: number }
+  | { readonly kind: "fail-disk"; readonly disk: string; readonly operations: readonly ("read" | "write" | "flush")[] };
+
+export interface LabFaults {
+  /** Resolves when it has been done. */
+  inject(fault: MachineFault): Promise<void>;
+  isOn(machine: string): Promise<boolean>;
+  /** The machine that has the disks. */
+  readonly storage: string;
+  /** The disk behind a fileserver's volumes, as the storage calls it. */
+  diskOf(fileserver: string): string;
 }
 
 /** Records what crosses the network on which clients reach fileservers. */
 export interface Recorder {
-  /** One recording at a time. The times in it are those of the World's clock. */
-  start(name: string): Promise<Recording>;
+  /** One recording at a time. The times in it are those of the World's clock. With `from` only what that machine sends. */
+  start(name: string, from?: string): Promise<Recording>;
 }
 
 export interface Recording {

@@ -31,6 +31,7 @@ export function renderRun(document: DrillDocument): readonly string[] {
     lines.push(`  neighbour's pause: ${neighbour.join(", ")} ms`);
   }
   if (document.wire !== undefined) lines.push(wireLine(document.wire));
+  if (document.fault !== undefined) lines.push(...faultLines(document));
   if (document.crowd !== undefined) lines.push(...crowdLines(document.crowd));
   if (document.neighbourLocksHeld !== undefined) {
     lines.push(`  neighbour's locks: ${document.neighbourLocksHeld} held, ${document.neighbourLocksLost ?? "?"} lost`);
@@ -42,6 +43,31 @@ export function renderRun(document: DrillDocument): readonly string[] {
     );
   }
   for (const reason of document.because) lines.push(`  because: ${reason}`);
+  return lines;
+}
+
+function faultLines({ fault, phases }: DrillDocument): readonly string[] {
+  const lines = [
+    `  fault: ${fault?.name ?? ""}, ${fault?.variant ?? ""}; nobody served for ${fault?.unservedMs ?? "?"} ms`,
+  ];
+  if (phases !== undefined) {
+    const { detectMs, fenceMs, decideMs, beforeTakeoverMs, takeoverMs, clientMs } = phases;
+    const parts = [
+      ...(detectMs === undefined ? [] : [`detect ${detectMs}`]),
+      ...(fenceMs === undefined ? [] : [`fence ${fenceMs}`]),
+      ...(decideMs === undefined ? [] : [`decide ${decideMs}`]),
+    ];
+    const before = parts.length === 0 ? "" : ` (${parts.join(", ")})`;
+    lines.push(
+      `  of the longest: ${beforeTakeoverMs} ms before the takeover${before}, takeover ${takeoverMs}, client ${clientMs}`,
+    );
+  }
+  if (fault?.thaw !== undefined) {
+    const { framesSoon, framesLate } = fault.thaw;
+    lines.push(`  after the thaw: ${framesSoon} frames from the address within 500 ms, ${framesLate} later`);
+  }
+  for (const reason of fault?.reasons ?? []) lines.push(`  not served: ${reason}`);
+  if (fault?.evidence !== undefined) lines.push(`  evidence: ${fault.evidence}`);
   return lines;
 }
 

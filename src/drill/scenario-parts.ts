@@ -11,6 +11,13 @@ import { TREE_FILES_MIN } from "./tree.ts";
 /** Between two rounds: short against a pause of a second, long enough for an emulated client with five loops. */
 const INTERVAL_MS = 40;
 
+/** As in the lab's agents (src/lab/cluster.ts): how many times slower than a real machine an emulated one may be. */
+const TIME_SCALES: Readonly<Record<string, number>> = { tcg: 10 };
+
+export function timeScaleOf({ accelerator }: Pick<World, "accelerator">): number {
+  return TIME_SCALES[accelerator] ?? 1;
+}
+
 /** To the one of the two nodes that does not serve it. */
 export function moveAway(world: World, { fileserver, nodes }: Pick<DrillSettings, "fileserver" | "nodes">): Act {
   return async (from) => {

@@ -1,5 +1,6 @@
 /** What a scenario is, and what it is told. */
 import type { DrillDocument } from "./document.ts";
+import type { FaultDocument, FaultGroup, Load } from "./faults/fault-words.ts";
 import type { Measured, World } from "./measure.ts";
 import type { Family, Loss, Protocol } from "./names.ts";
 import type { FileserverTarget } from "./placement.ts";
@@ -26,6 +27,8 @@ export interface DrillSettings {
   readonly mountRoot?: string;
   /** Self-test of the oracles: a loss that the drill causes itself and must find. */
   readonly inject?: Loss;
+  /** Of fault drills: another load than the document's own. */
+  readonly load?: Load;
   /** `crash-points` only: these step ids and no others. */
   readonly steps?: readonly string[];
 }
@@ -48,4 +51,10 @@ export interface Scenario {
   readonly injects?: boolean;
   /** How often it runs when nobody says; 1 where it is not said. */
   readonly runsUnlessSaid?: number;
+  /** Under which heading it is listed; faults have their own. */
+  readonly group?: ScenarioGroup;
+  /** Of a fault: all of it. */
+  readonly fault?: FaultDocument;
 }
+
+export type ScenarioGroup = "moves" | "locks" | "checks" | FaultGroup;

@@ -3,6 +3,10 @@ import { Fault } from "../base/fault.ts";
 import { planWatched } from "./client-plan.ts";
 import { crashAtEveryStep } from "./crash-points.ts";
 import { crowd } from "./crowd/crowd-drill.ts";
+import { FAULTS } from "./faults/catalogue.ts";
+import { faultDrill } from "./faults/fault-drill.ts";
+import type { FaultDocument } from "./faults/fault-words.ts";
+import { failoverStorm } from "./faults/storm.ts";
 import { judge, UNNOTICED_PAUSE_MAX_MS, type Subject } from "./judge.ts";
 import { killAgent } from "./kill-agent.ts";
 import { deadClient, locksOverMoves, locksOverPowerOff } from "./lock-drills.ts";
@@ -13,34 +17,40 @@ import { bringBeside, common, groundOf, moveAway, subjectOf } from "./scenario-p
 import type { DrillResult, DrillSettings, Scenario } from "./scenario.ts";
 import { checkWire } from "./wire-check/wire-check.ts";
 
-export const SCENARIOS: readonly Scenario[] = [
+const PLAIN: readonly Scenario[] = [
   {
     name: "planned-move",
+    group: "moves",
     summary: "moves a fileserver to the other node while a client writes, reads, opens, locks and works on a real tree",
     run: plannedMove,
   },
   {
     name: "neighbour",
+    group: "moves",
     summary: "moves a fileserver while a client of another fileserver on the same node must not notice",
     run: neighbour,
   },
   {
     name: "agent-kill",
+    group: "checks",
     summary: "kills the serving node's agent with SIGKILL; clients must not notice, and the agent must come back",
     run: agentKill,
   },
   {
     name: "crash-points",
+    group: "checks",
     summary: "kills the agent at each step of takeover, release and warm standby; the next move must leave one state",
     run: crashAtEveryStep,
   },
   {
     name: "wire-check",
+    group: "checks",
     summary: "records the network during a move: no connection ended or refused, holders of v3 locks notified",
     run: wireCheck,
   },
   {
     name: "crowd",
+    group: "locks",
     summary:
       "moves a fileserver while 100 NFSv3 clients hold locks: every record kept, all notified, no stop that stalls",
     run: crowd,
@@ -48,6 +58,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "locks-over-moves",
+    group: "locks",
     summary: "moves a fileserver there and back while two clients hold 200 locks over v3, v4.1 and v4.2 and use them",
     run: locksOverMoves,
     clients: 2,
@@ -57,6 +68,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "locks-over-power-off",
+    group: "locks",
     summary: "the same, with the serving machine powered off each time and the takeover called by hand",
     run: locksOverPowerOff,
     clients: 2,
@@ -66,13 +78,37 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "dead-client",
+    group: "locks",
     summary:
       "powers one of two clients off while it holds locks, then moves: how long the other one waits for new locks",
     run: deadClient,
     clients: 2,
     protocolsTogether: true,
   },
+  {
+    name: "failover-storm",
+    summary: "a hundred moves, one after the other: none fails, and the last ones are as quick as the first",
+    run: failoverStorm,
+    runsUnlessSaid: 100,
+    group: "moves",
+  },
 ];
+
+function faultScenario(document: FaultDocument): Scenario {
+  const { name, summary, group, variants, load } = document;
+  const ofLocks = load === "locks" ? { clients: 2, protocolsTogether: true, injects: true } : {};
+  return {
+    name,
+    summary,
+    group,
+    runsUnlessSaid: variants.length,
+    fault: document,
+    run: faultDrill(document),
+    ...ofLocks,
+  };
+}
+
+export const SCENARIOS: readonly Scenario[] = [...PLAIN, ...FAULTS.map(faultScenario)];
 
 export function findScenario(name: string): Scenario {
   const scenario = SCENARIOS.find((one) => one.name === name);

@@ -4,7 +4,7 @@ import { runScript } from "../client.ts";
 import { judge } from "../judge.ts";
 import { measureActs, prepare, type Act, type World } from "../measure.ts";
 import { PROBES } from "../names.ts";
-import { common, otherNode, subjectOf } from "../scenario-parts.ts";
+import { common, otherNode, subjectOf, timeScaleOf } from "../scenario-parts.ts";
 import type { DrillResult, DrillSettings } from "../scenario.ts";
 import { DRILL_FOLDER } from "../tree.ts";
 import { addressesOf } from "../wire-check/look.ts";
@@ -21,8 +21,6 @@ const RETRY_MS = 1_000;
 /** Above the grace that a spec allows by default, and the notifier's own repetition. */
 const RECLAIM_TIMEOUT_MS = 90_000;
 const LOOK_TIMEOUT_MS = 30_000;
-/** As in the lab's agents (src/lab/cluster.ts). */
-const TIME_SCALES: Readonly<Record<string, number>> = { tcg: 10 };
 
 export async function crowd(world: World, settings: DrillSettings): Promise<DrillResult> {
   const program = world.crowdProgram;
@@ -45,7 +43,7 @@ export async function crowd(world: World, settings: DrillSettings): Promise<Dril
       world.progress(`the crowd's locks could not be looked at: ${messageOf(error)}`);
       return { held: [], lost: [], unknown: runs[0]?.before.members.map(({ address }) => address) ?? [] };
     });
-    const verdicts = runs.map((run) => judgeCrowd(run, TIME_SCALES[world.accelerator] ?? 1));
+    const verdicts = runs.map((run) => judgeCrowd(run, timeScaleOf(world)));
     const documents = judge(subjectOf("crowd", "the move", world, settings), measured).map((document, at, all) =>
       withCrowd(document, verdicts[at], at === all.length - 1 ? look : undefined),
     );
