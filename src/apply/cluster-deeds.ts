@@ -83,6 +83,14 @@ export async function waitUntilReady(shell: NodeShell, parts: ClusterParts): Pro
 /** cibadmin's status where the configuration is newer than the one that a change was made from (pcmk_err_old_data). */
 const OLD_DATA_STATUS = 103;
 
+/** Between the two configurations that go to the node. */
+const SPLIT = "=====";
+
+/** What runs where changes all the time, and is nobody's to write. */
+function withoutStatus(root: XmlElement): XmlElement {
+  return { ...root, children: root.children.filter((child) => child.kind !== "element" || child.tag !== "status") };
+}
+
 /**
  * The difference as Pacemaker itself reckons it (crm_diff), carried out as one step. The patch says from which
  * configuration it was made: the cluster refuses it when somebody else has changed anything since. num_updates is left
@@ -94,13 +102,14 @@ export function patchScript(version: CibVersion): string {
   const to = `<target admin_epoch="${adminEpoch}" epoch="${epoch + 1}" num_updates="0"/>`;
   return `set -eu; PATH=/usr/sbin:/usr/bin:/sbin:/bin; export PATH; umask 077
 folder=$(mktemp -d /run/holdfast-cib.XXXXXX); trap 'rm -rf "$folder"' EXIT
-cat > "$folder/new.xml"
-cibadmin --query > "$folder/old.xml"
+cat > "$folder/both"
+sed '/^${SPLIT}$/,$d' "$folder/both" > "$folder/old.xml"; sed '1,/^${SPLIT}$/d' "$folder/both" > "$folder/new.xml"
 status=0; crm_diff --no-version --original "$folder/old.xml" --new "$folder/new.xml" > "$folder/patch.xml" || status=$?
 [ -s "$folder/patch.xml" ] || exit 0
 sed -i 's|<diff format="2">|<diff format="2"><version>${from}${to}</version>|' "$folder/patch.xml"
 grep -q '<version>' "$folder/patch.xml" || { echo "crm_diff wrote a patch of another form" >&2; exit 1; }
-exec cibadmin --patch --xml-file "$folder/patch.xml"
+status=0; cibadmin --patch --xml-file "$folder/patch.xml" || status=$?
+exit $status
 `;
 }
 
@@ -145,7 +154,7 @@ function patch(shell: NodeShell, cib: Cib, root: XmlElement, parts: ClusterParts
     tool: "sh",
     args: ["-c", patchScript(cib.version)],
     timeoutMs: WRITE_TIMEOUT_MS * parts.timeScale,
-    input: formatXml(root),
+    input: `${formatXml(withoutStatus(cib.root))}${SPLIT}\n${formatXml(withoutStatus(root))}`,
   });
 }
 

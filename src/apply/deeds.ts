@@ -26,19 +26,11 @@ import {
   type ClusterParts,
 } from "./cluster-deeds.ts";
 import type { ActionRunner } from "./execute.ts";
-import { AUTHKEY_PATH, AGENT_ENV_PATH, GENERATION_PATH, SPEC_PATH } from "./look.ts";
+import { AUTHKEY_PATH } from "./look.ts";
 import type { NodeShell, OpenShell } from "./node-shell.ts";
 import { putProgram, type ProgramSource } from "./program-source.ts";
-import {
-  authkeyFrom,
-  makeVolume,
-  retireNode,
-  runSystemAction,
-  secretsScript,
-  startAgent,
-  writeSpec,
-} from "./system-deeds.ts";
-import { COROSYNC_CONF_PATH, FENCE_AGENT_PATH, RESOURCE_AGENT_PATH, UNIT_PATH } from "./design.ts";
+import { authkeyFrom, makeVolume, runSystemAction, secretsScript, startAgent, writeSpec } from "./system-deeds.ts";
+import { keyLeft, retireNode } from "./retire.ts";
 import { setUpWitness } from "./witness.ts";
 
 export interface DeedParts extends ClusterParts {
@@ -59,18 +51,6 @@ type Having<A extends Action, K extends Action["kind"]> = A extends Action ? (K 
 type ActionOf<K extends Action["kind"]> = Having<Action, K>;
 type Deeds = { readonly [K in Action["kind"]]: (action: ActionOf<K>, parts: DeedParts) => Promise<void> };
 
-/** What a node has of ours besides its packages. */
-export const OUR_PATHS: readonly string[] = [
-  "/etc/holdfast",
-  UNIT_PATH,
-  RESOURCE_AGENT_PATH,
-  FENCE_AGENT_PATH,
-  COROSYNC_CONF_PATH,
-  AUTHKEY_PATH,
-  "/var/lib/pacemaker/cib",
-  "/var/lib/corosync",
-];
-
 const SECRETS_TIMEOUT_MS = 30_000;
 const FILESERVER_TIMEOUT_MS = 120_000;
 
@@ -86,7 +66,11 @@ const DEEDS: Deeds = {
   "put-secrets": putSecrets,
   "start-agent": async (action, parts) => startAgent(parts.shell(action.node), parts.timeScale),
   "reload-agent": async (action, parts) => startAgent(parts.shell(action.node), parts.timeScale),
-  "retire-node": retire,
+  "retire-node": async (action, parts) => {
+    const left = await retireNode(parts.shell(action.node), parts.spec, parts.timeScale);
+    for (const disk of left) parts.progress(keyLeft(parts.spec, action.node, disk));
+  },
+  "forget-node": forget,
   "make-volume": async (action, parts) => makeVolume(parts.shell(action.node), action, parts.timeScale),
   "share-authkey": shareAuthkey,
   "set-up-witness": async (action, parts) => setUpWitness(action.witness, parts),
@@ -122,14 +106,9 @@ async function putSecrets(action: ActionOf<"put-secrets">, parts: DeedParts): Pr
   await parts.shell(action.node).must(script, SECRETS_TIMEOUT_MS * parts.timeScale, `giving away ${action.file}`);
 }
 
-/** The others drop it from the ring when they read their new configuration; here its services end first. */
-async function retire(action: ActionOf<"retire-node">, parts: DeedParts): Promise<void> {
-  await retireNode(parts.shell(action.node), OUR_PATHS, parts.timeScale);
-  if (parts.spec.cluster.engine !== "pacemaker") return;
-  const other = parts.spec.cluster.nodes[0]?.name;
-  if (other === undefined) return;
-  const forget = `PATH=/usr/sbin:/usr/bin crm_node --force --remove '${action.node}'\n`;
-  await parts.shell(other).must(forget, SECRETS_TIMEOUT_MS * parts.timeScale, `forgetting ${action.node}`);
+async function forget(action: ActionOf<"forget-node">, parts: DeedParts): Promise<void> {
+  const script = `PATH=/usr/sbin:/usr/bin crm_node --force --remove ${action.gone}\n`;
+  await parts.shell(action.node).must(script, SECRETS_TIMEOUT_MS * parts.timeScale, `forgetting ${action.gone}`);
 }
 
 async function shareAuthkey(action: ActionOf<"share-authkey">, parts: DeedParts): Promise<void> {
@@ -240,6 +219,3 @@ async function move(action: ActionOf<"move">, parts: DeedParts): Promise<void> {
     await runChecked(shell.commands, clearMoves(action.fileserver));
   }
 }
-
-/** Files that a node's own spec keeps: they go with it. */
-export const SPEC_PATHS = [SPEC_PATH, GENERATION_PATH, AGENT_ENV_PATH] as const;

@@ -57,7 +57,7 @@ export function lookScript(questions: Questions): string {
     'say clock "$(date +%s%3N)"',
     'say hostname "$(hostname -s 2>/dev/null || hostname)"',
     'say os "$(. /etc/os-release 2>/dev/null; echo "$ID $VERSION_ID")"',
-    'say synchronised "$(timedatectl show -p NTPSynchronized --value 2>/dev/null)"',
+    'say synchronised "$(timeout 10 timedatectl show -p NTPSynchronized --value 2>/dev/null)"',
     `say generation "$(cut -d ' ' -f 1 ${GENERATION_PATH} 2>/dev/null)"`,
     `say time-scale "$(sed -n 's/^HOLDFAST_TIME_SCALE=//p' ${AGENT_ENV_PATH} 2>/dev/null)"`,
     `dpkg-query -W -f 'package\\t\${Package} \${db:Status-Status}\\n' ${words(questions.packages)} 2>/dev/null`,

@@ -17,12 +17,11 @@ import {
   authkeyFrom,
   installScript,
   makeVolumeScript,
-  retireScript,
   secretsScript,
   systemIdScript,
   writeSpec,
 } from "./system-deeds.ts";
-import { dropKeysScript } from "./take-apart.ts";
+import { dropKeysScript, retireScript } from "./retire.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "holdfast-deeds-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -46,7 +45,7 @@ describe("scripts for a node", () => {
     "make-volume": makeVolumeScript(volume),
     "make-volume-consented": makeVolumeScript({ ...volume, overwrites: volume.disks }),
     "make-disk": makeVolumeScript({ ...volume, device: "/dev/disk/by-id/wwn-0x2", disks: [], filesystem: "ext4" }),
-    retire: retireScript(["/etc/holdfast"]),
+    retire: retireScript(),
     "drop-keys": dropKeysScript(loadSpec(sampleWith(), "sample"), "00ab"),
   };
   for (const [name, text] of Object.entries(scripts)) {

@@ -228,21 +228,3 @@ export const AUTHKEY_BYTES = 256;
 export async function authkeyFrom(shell: NodeShell | undefined, path: string): Promise<Uint8Array> {
   return shell === undefined ? randomBytes(AUTHKEY_BYTES) : shell.read(path);
 }
-
-/**
- * Everything of ours off a node that has left: its services first, so that nothing of it runs when its files go. Data
- * is on the volumes, which are not touched.
- */
-export function retireScript(paths: readonly string[]): string {
-  return `${PREAMBLE}for unit in pacemaker.service corosync-qdevice.service corosync.service holdfast-agent.service; do
-  systemctl disable --now --quiet "$unit" 2>/dev/null || true
-done
-systemctl stop holdfast.slice 2>/dev/null || true
-rm -rf ${words(paths)}
-systemctl daemon-reload
-`;
-}
-
-export async function retireNode(shell: NodeShell, paths: readonly string[], timeScale: number): Promise<void> {
-  await shell.must(retireScript(paths), SYSTEMCTL_TIMEOUT_MS * 5 * timeScale, "taking Holdfast off it");
-}

@@ -2,17 +2,14 @@
  * Takes a cluster apart, data untouched: every fileserver is released in good order, then Pacemaker and corosync end, the
  * keys come off the LUNs, and Holdfast's files go. Packages and masked units stay: others may count on them by now.
  */
-import { Fault, messageOf } from "../base/fault.ts";
-import { reservationKey } from "../model/derive.ts";
+import { Fault } from "../base/fault.ts";
 import type { Spec } from "../model/spec.ts";
 import { readClusterState, setTargetRole } from "../pacemaker/commands.ts";
-import { quoteForShell } from "../ssh/remote-commands.ts";
 import { runChecked } from "../system/commands.ts";
 import type { AgentClient } from "../wire/client.ts";
 import { waitUntilStopped, type ClusterParts } from "./cluster-deeds.ts";
-import { OUR_PATHS } from "./deeds.ts";
 import type { NodeShell, OpenShell } from "./node-shell.ts";
-import { retireNode } from "./system-deeds.ts";
+import { keyLeft, retireNode } from "./retire.ts";
 
 export interface TakeApartParts extends ClusterParts {
   readonly spec: Spec;
@@ -28,11 +25,9 @@ export async function takeApart(parts: TakeApartParts): Promise<readonly string[
   const notes: string[] = [];
   await Promise.all(
     parts.spec.cluster.nodes.map(async ({ name }) => {
-      const shell = parts.shell(name);
-      // The agent has to be gone before its key is: it would take a lost registration for a fence, and reboot.
-      await retireNode(shell, OUR_PATHS, parts.timeScale);
+      const left = await retireNode(parts.shell(name), parts.spec, parts.timeScale);
       parts.progress(`${name}: Holdfast's files and services are gone`);
-      notes.push(...(await dropKeys(shell, parts)));
+      notes.push(...left.map((disk) => keyLeft(parts.spec, name, disk)));
     }),
   );
   return notes;
@@ -84,38 +79,4 @@ async function runningNode(parts: TakeApartParts): Promise<NodeShell | undefined
     });
   }
   return undefined;
-}
-
-/** This node's key off every LUN of the spec. A LUN that cannot be asked keeps it, which is told. */
-async function dropKeys(shell: NodeShell, parts: TakeApartParts): Promise<readonly string[]> {
-  const key = reservationKey(parts.spec.cluster.name, shell.node);
-  const result = await shell
-    .run(dropKeysScript(parts.spec, key), KEYS_TIMEOUT_MS * parts.timeScale)
-    .catch((error: unknown) => ({
-      status: 1,
-      stdout: "",
-      stderr: messageOf(error),
-    }));
-  const left = result.stdout
-    .trim()
-    .split("\n")
-    .filter((line) => line !== "");
-  return left.map(
-    (disk) =>
-      `${shell.node}: its key is still on ${disk}: sg_persist --out --register --param-rk=0x${key} --param-sark=0 ${disk}`,
-  );
-}
-
-export function dropKeysScript(spec: Spec, key: string): string {
-  const volumes = spec.fileservers.flatMap((fileserver) => fileserver.volumes);
-  const groups = volumes.flatMap(({ device }) => (device.kind === "lv" ? [device.vg] : []));
-  const disks = volumes.flatMap(({ device }) => (device.kind === "disk" ? [device.path] : []));
-  const words = (list: readonly string[]): string => [...new Set(list)].map(quoteForShell).join(" ");
-  return `PATH=/usr/sbin:/usr/bin:/sbin:/bin; export PATH
-for disk in ${words(disks)} $(for group in ${words(groups)}; do vgs --foreign --noheadings -o pv_name "$group" 2>/dev/null; done); do
-  sg_persist --no-inquiry --in --read-keys "$disk" 2>/dev/null | grep -qi "0x0*${key.replace(/^0+/, "")}$" || continue
-  sg_persist --no-inquiry --out --register --param-rk=0x${key} --param-sark=0 "$disk" >/dev/null 2>&1 || echo "$disk"
-done
-exit 0
-`;
 }

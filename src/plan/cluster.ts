@@ -1,6 +1,7 @@
 /** The cluster as a whole: its secret, its services, Pacemaker's configuration. */
 import type { Design, PacemakerDesign } from "./design.ts";
 import type { Action, ClusterAction, Note } from "./plan.ts";
+import { nodeObstacle } from "./nodes.ts";
 import { systemOf } from "./system.ts";
 import type { World } from "./world.ts";
 
@@ -39,8 +40,7 @@ export function planCluster(world: World, design: Design, prepare: readonly Acti
       because: "corosync or pacemaker does not run",
     }));
   const running = nodes.filter(
-    ({ name, system }) =>
-      system.units.get("corosync.service")?.active === true && !pacemaker.stockNodes.has(name),
+    ({ name, system }) => system.units.get("corosync.service")?.active === true && !pacemaker.stockNodes.has(name),
   );
   const conf = prepare.some((action) => action.kind === "write-file" && action.file === "corosync-conf");
   const reload: readonly ClusterAction[] =
@@ -50,7 +50,11 @@ export function planCluster(world: World, design: Design, prepare: readonly Acti
   return {
     before: [...keyActions(nodes), ...witnessActions(world, pacemaker, nodes, first.name)],
     start: [...reload, ...start],
-    after: [...cibActions(pacemaker, running[0]?.name ?? first.name, start.length > 0), ...settle(world, first.name)],
+    after: [
+      ...forgetActions(world, running[0]?.name),
+      ...cibActions(pacemaker, running[0]?.name ?? first.name, start.length > 0),
+      ...settle(world, first.name),
+    ],
     blocked: blocks,
   };
 }
@@ -98,6 +102,13 @@ function cibActions(pacemaker: PacemakerDesign, node: string, starts: boolean): 
   const { differences } = cib.value;
   const because = `${differences.length} ${differences.length === 1 ? "thing differs" : "things differ"} from the spec`;
   return [{ kind: "write-cib", node, differences, because }];
+}
+
+function forgetActions(world: World, node: string | undefined): readonly ClusterAction[] {
+  if (node === undefined) return [];
+  return world.strangers
+    .filter((stranger) => nodeObstacle(world, stranger) === undefined || world.down.has(stranger.node))
+    .map((stranger) => ({ kind: "forget-node", node, gone: stranger.node, because: "the spec no longer has it" }));
 }
 
 /** Waiting is an action too: whoever applied wants to know that it serves. */

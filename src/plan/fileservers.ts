@@ -65,9 +65,10 @@ const UNSETTLED = { "taking-over": "being taken over", releasing: "being release
 
 function placeOf(world: World, name: string): Place {
   const serving: NodeObservation[] = [];
-  const blind: string[] = world.forgotten.map((node) => `${node} (it was not looked at)`);
+  const blind = world.forgotten.filter((node) => !world.down.has(node)).map((node) => `${node} (it was not looked at)`);
   for (const node of [...world.nodes, ...world.strangers]) {
     const obstacle = nodeObstacle(world, node);
+    if (obstacle !== undefined && world.down.has(node.node)) continue;
     if (obstacle !== undefined || !node.fileservers.known) {
       blind.push(`${node.node} (${obstacle ?? (node.fileservers.known ? "" : node.fileservers.why)})`);
       continue;
@@ -176,6 +177,10 @@ function planServing(
         ? "another fileserver takes one of its devices"
         : because;
     const effects = [effect(name, "pause", { changes: change.changes, losses: change.losses })];
+    // Pacemaker moves what a node carries that leaves it in good order.
+    if (leaving && change.impact !== "restart" && world.desired.cluster.engine === "pacemaker") {
+      return { ...NOTHING, effects };
+    }
     if (leaving && change.impact !== "restart") {
       return { ...NOTHING, after: [{ kind: "move", fileserver: name, node: node.node, to, because: why }], effects };
     }

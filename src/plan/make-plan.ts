@@ -73,9 +73,20 @@ function planNodes(world: World, design: Design): Around {
   );
   const cluster = planCluster(world, design, perNode);
   const agents = run.filter((action) => systemAllows(world, action.node));
+  // With Pacemaker a node leaves the ring in good order before the others take it off their list: a node that is only
+  // gone is fenced.
+  const first = design.pacemaker === undefined ? [] : retire;
   return {
-    before: [...perNode, ...volumes.actions, ...cluster.before, ...agents, ...cluster.start, ...cluster.after],
-    after: retire,
+    before: [
+      ...first,
+      ...perNode,
+      ...volumes.actions,
+      ...cluster.before,
+      ...agents,
+      ...cluster.start,
+      ...cluster.after,
+    ],
+    after: design.pacemaker === undefined ? retire : [],
     blocked: [...system.blocked, ...volumes.blocked, ...cluster.blocked],
     notes: [...system.notes, ...volumes.notes],
   };

@@ -87,6 +87,8 @@ export function nodeBlocks(world: World): readonly Note[] {
     }
     const obstacle = nodeObstacle(world, node);
     if (obstacle === undefined) return [];
+    // A node that has left the spec and is known to be down is in nobody's way.
+    if (world.strangers.includes(node) && world.down.has(node.node)) return [];
     return [
       {
         code: "node-unknown",

@@ -57,6 +57,13 @@ export type ClusterAction =
   | { readonly kind: "start-cluster"; readonly node: string; readonly because: string }
   | { readonly kind: "reload-corosync"; readonly node: string; readonly because: string }
   | {
+      /** Out of Pacemaker's configuration, when it is out of the ring. */
+      readonly kind: "forget-node";
+      readonly node: string;
+      readonly gone: string;
+      readonly because: string;
+    }
+  | {
       readonly kind: "write-cib";
       readonly node: string;
       /** What of it changes, in words; empty where the cluster does not run yet. */

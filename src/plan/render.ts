@@ -92,6 +92,8 @@ export function actionDeed(action: Action): string {
       return "start corosync and pacemaker, now and at every start of the machine";
     case "reload-corosync":
       return "have corosync read its configuration again";
+    case "forget-node":
+      return `take ${action.gone} out of Pacemaker's configuration`;
     case "write-cib":
       return "write the fileservers and their fencing into Pacemaker's configuration";
     case "settle":

@@ -13,6 +13,8 @@ export interface World {
   readonly strangers: readonly NodeObservation[];
   /** Nodes that some node's spec names, that the new spec does not have, and that were not looked at. */
   readonly forgotten: readonly string[];
+  /** Nodes of which the cluster, with a quorum, knows that they are down: nothing runs there. */
+  readonly down: ReadonlySet<string>;
   /** The fileserver as the nodes know it: from the newest known spec on any node, undefined where none has it. */
   readonly installed: ReadonlyMap<string, FileserverSpec>;
 }
@@ -32,8 +34,16 @@ export function makeWorld(desired: Spec, observed: ObservedCluster): World {
     nodes,
     strangers,
     forgotten: forgottenNodes(all),
+    down: downNodes(observed),
     installed: installedFileservers(all),
   };
+}
+
+/** Not in sight is not down: a node that waits to be fenced may do anything. */
+function downNodes(observed: ObservedCluster): ReadonlySet<string> {
+  const cluster = observed.cluster?.known === true ? observed.cluster.value : undefined;
+  if (cluster === undefined || !cluster.quorum) return new Set();
+  return new Set(cluster.nodes.flatMap(({ name, online, unclean }) => (online || unclean ? [] : [name])));
 }
 
 function forgottenNodes(nodes: readonly NodeObservation[]): readonly string[] {
