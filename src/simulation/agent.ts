@@ -12,7 +12,7 @@ import { runGraph, type Fault } from "./run-graph.ts";
 import { look, sightingOf } from "./sighting.ts";
 import { watchStanding } from "./standing.ts";
 import { violate, type SimAgent, type SimNode, type World } from "./world.ts";
-import { endWatch, startWatch, watchRunning } from "./watch.ts";
+import { endWatch, nothingWatched, startWatch, watchRunning } from "./watch.ts";
 
 /** systemd starts it a second after it has died, and Node needs some time. */
 const RESTART_MS = 1_000;
@@ -28,11 +28,13 @@ export function startAgent(world: World, node: SimNode): void {
     owner: newOwner(node.owner),
     running: undefined,
     watch: undefined,
+    watchEnd: nothingWatched(world),
     successor: undefined,
     standing: undefined,
     seen: new Map(),
   };
   after(world.events, agent.owner, START_MS, () => {
+    if (!world.logic.ways.remembersRegistration) node.registered.clear();
     node.agent = agent;
     world.trace?.(world.events.nowMs, node.name, "the agent runs");
     spawn(world.events, agent.owner, begin(world, node, agent));
@@ -74,13 +76,13 @@ function* run(world: World, node: SimNode, agent: SimAgent, graph: StepGraph, co
 function* runWarm(world: World, node: SimNode, agent: SimAgent): Task<Fault> {
   const unconnected = yield* connect(node);
   if (unconnected !== undefined) return unconnected;
-  const fault = yield* run(world, node, agent, world.graphs.warm, newContext());
+  const fault = yield* run(world, node, agent, world.graphs.warm, newContext(agent.watchEnd));
   if (fault !== undefined) yield* runCold(world, node, agent);
   return fault;
 }
 
 function* runCold(world: World, node: SimNode, agent: SimAgent): Task<Fault> {
-  return yield* run(world, node, agent, world.graphs.cold, newContext());
+  return yield* run(world, node, agent, world.graphs.cold, newContext(agent.watchEnd));
 }
 
 export function* exclusively(agent: SimAgent, as: FileserverState, work: Task<Answer>): Task<Answer> {
@@ -132,7 +134,8 @@ function* takeOver(world: World, node: SimNode, agent: SimAgent, effect: string)
   } else if ((yield* connect(node)) !== undefined) return "failed";
   // LVM reads the labels of the disks before anything else.
   yield world.random.between(20, 60);
-  const context = newContext();
+  agent.watchEnd = nothingWatched(world);
+  const context = newContext(agent.watchEnd);
   const fault = yield* run(world, node, agent, world.graphs.takeover, context);
   if (fault === undefined) {
     const { inherited, nobodyToNotify } = context.found;

@@ -29,6 +29,8 @@ export interface Client {
   /** Server that it has an NFSv4 session with. */
   session: number;
   reclaiming: boolean;
+  /** How often it was told that the server has restarted. */
+  notifications: number;
   /** How long its application rests between two operations, at most. */
   readonly restMs: number;
 }
@@ -65,6 +67,7 @@ export function newClient(index: number, protocol: "v3" | "v4", restMs: number):
     locks: new Set(),
     session: 0,
     reclaiming: false,
+    notifications: 0,
     restMs,
   };
 }
@@ -170,7 +173,8 @@ function* join(world: World, client: Client, node: SimNode, server: Server): Tas
   }
   client.session = server.number;
   server.v4Clients.set(client.index, { renewedMs: world.events.nowMs, complete: false });
-  for (const lock of [...client.locks]) {
+  const mine = [...client.locks];
+  for (const lock of mine) {
     yield world.random.between(2, 20);
     if (!isAnswered(world, client, node, server)) return again(client);
     world.tally.reclaims += 1;
@@ -258,6 +262,7 @@ function* lock(world: World, client: Client): Task {
     waitMs = Math.min(waitMs * 2, GRACE_WAIT_V4_MS_MAX);
   }
   world.tally.locks += 1;
+  world.trace?.(world.events.nowMs, client.name, `has lock ${wanted}`);
   client.locks.add(wanted);
   world.held[wanted] = client.index;
 }
@@ -284,21 +289,41 @@ function toLockd(node: SimNode, server: Server, client: Client): void {
 
 /** SM_NOTIFY has reached it: it claims again, one lock after the other, everything that it believes to hold. */
 export function notified(world: World, client: Client): void {
-  if (client.protocol === "v4" || client.reclaiming) return;
+  if (client.protocol === "v4") return;
+  client.notifications += 1;
+  if (client.reclaiming) return;
   client.reclaiming = true;
   spawn(world.events, client.owner, reclaimAll(world, client), () => (client.reclaiming = false));
 }
 
+/** Begins anew where the server has restarted once more (reclaimer, fs/lockd/clntlock.c). */
 function* reclaimAll(world: World, client: Client): Task {
-  for (const lock of [...client.locks]) {
+  let notifications: number;
+  do {
+    notifications = client.notifications;
+    yield* reclaimEach(world, client, notifications);
+  } while (notifications !== client.notifications);
+}
+
+function* reclaimEach(world: World, client: Client, notifications: number): Task {
+  const mine = [...client.locks];
+  for (const lock of mine) {
+    if (client.notifications !== notifications) return;
     yield world.random.between(2, 100);
     world.tally.reclaims += 1;
     const answer = yield* ask<LockAnswer>(world, client, (node, server) => {
       toLockd(node, server, client);
       return reclaimRequest(world, node, server, client.index, lock);
     });
-    if (answer !== "granted") lose(world, client, lock, "was refused its reclaim");
+    if (answer === "denied" && world.conditions.statdDied) giveUp(world, client, lock);
+    else if (answer !== "granted") lose(world, client, lock, "was refused its reclaim");
   }
+}
+
+/** Without statd lockd refuses a reclaim for good, and no order of steps can help that. */
+function giveUp(world: World, client: Client, lock: number): void {
+  client.locks.delete(lock);
+  if (world.held[lock] === client.index) world.held[lock] = undefined;
 }
 
 /** sm-notify(8) repeats after 2 s, and each time after twice as long. */
@@ -316,11 +341,13 @@ function* notifyAll(world: World, node: SimNode): Task {
   const state = node.site.mounts[0];
   let retryMs = NOTIFY_RETRY_MS;
   for (let attempt = 0; attempt < NOTIFY_ATTEMPTS_MAX; attempt++) {
-    for (const index of [...(state?.view.retired ?? [])]) {
+    const waiting = [...(state?.view.retired ?? [])];
+    for (const index of waiting) {
       yield world.random.between(1, 10);
       const client = world.clients[index];
       if (!node.site.notifier || state === undefined || node.site.server !== server) return;
       if (client === undefined || !client.living || servedBy(world, client) !== node) continue;
+      world.trace?.(world.events.nowMs, client.name, `is notified by ${node.name}`);
       resume(client.owner, () => notified(world, client));
       change(state, (disk) => disk.retired.delete(index));
       changed(node);
@@ -336,7 +363,8 @@ function* notifyAll(world: World, node: SimNode): Task {
 export function forgetIdle(world: World, node: SimNode, server: Server): void {
   const state = node.site.mounts[0];
   const holders = new Set(server.locks.values());
-  for (const index of [...server.v4Clients.keys()]) {
+  const known = [...server.v4Clients.keys()];
+  for (const index of known) {
     if (holders.has(index)) continue;
     forgetV4(world, server, index);
     if (state !== undefined) change(state, (disk) => disk.cldCurrent.delete(index));

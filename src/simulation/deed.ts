@@ -2,10 +2,10 @@
 import { defined } from "../base/assert.ts";
 import { unknown, type Observed } from "../base/observed.ts";
 import type { Inheritance } from "../failover/grace.ts";
-import type { Ledger, Waiting } from "../failover/ledger.ts";
+import type { Ledger } from "../failover/ledger.ts";
 import type { StepKind } from "../failover/step.ts";
 import type { Deed, Fault, StepTools } from "./run-graph.ts";
-import type { World } from "./world.ts";
+import type { WatchEnd, World } from "./world.ts";
 
 export interface RunContext {
   readonly found: {
@@ -14,17 +14,14 @@ export interface RunContext {
     nobodyToNotify?: boolean;
     lastEntry?: Ledger;
   };
-  readonly watched: { readonly lastLocks: ReadonlySet<string>; readonly waiting: Waiting };
+  readonly watched: WatchEnd;
 }
 
 export type SimDeed = Deed<RunContext>;
 export type SimDeeds<K extends StepKind> = { readonly [One in K]: SimDeed };
 
-export function newContext(watched?: RunContext["watched"]): RunContext {
-  return {
-    found: { ledger: unknown("not read yet") },
-    watched: watched ?? { lastLocks: new Set(), waiting: { v3: false, v4: false } },
-  };
+export function newContext(watched: WatchEnd): RunContext {
+  return { found: { ledger: unknown("not read yet") }, watched };
 }
 
 /** A step that only changes what the node has in memory. */

@@ -20,6 +20,8 @@ const FENCE_RETRY_MS = 2_000;
 /** priority-fencing-delay: who does not serve gives the other one a lead. */
 const FENCE_DELAY_MS_MOST = 1_500;
 const PANIC_MS_MOST = 1_000;
+/** Whoever has not been seen since the start is waited for before he is fenced (dc-deadtime). */
+const DC_DEADTIME_MS = 5_000;
 
 export function newEngine(nodes: number): SimEngine {
   return {
@@ -32,12 +34,15 @@ export function newEngine(nodes: number): SimEngine {
     poked: newSignal(),
     operations: new Set(),
     monitoredMs: 0,
+    startedMs: 0,
+    seen: new Set(),
   };
 }
 
 export function startEngine(world: World, node: SimNode): void {
   after(world.events, node.owner, world.random.between(START_MS_LEAST, START_MS_MOST), () => {
     node.engine = { ...newEngine(world.nodes.length), running: true, view: new Set([node.index]) };
+    node.engine.startedMs = world.events.nowMs;
     spawn(world.events, node.owner, decideAgainAndAgain(world, node));
     connectivityChanged(world);
   });
@@ -75,6 +80,7 @@ function adoptView(world: World, node: SimNode): void {
   if (view.size === engine.view.size && [...view].every((one) => engine.view.has(one))) return;
   world.trace?.(world.events.nowMs, node.name, `sees ${[...view].map((one) => world.nodes[one]?.name).join(" ")}`);
   for (const index of view) {
+    engine.seen.add(index);
     if (engine.view.has(index)) continue;
     const other = world.nodes[index] as SimNode;
     if (engine.down.delete(index)) tellOfFence(world, other);
@@ -84,7 +90,7 @@ function adoptView(world: World, node: SimNode): void {
   engine.view = view;
   engine.sawAll ||= view.size === world.nodes.length;
   for (const operation of engine.operations) raise(operation);
-  raise(engine.poked);
+  pokeEngines(world);
 }
 
 /** A node that comes back without having restarted is told that it was fenced (fence-reaction=panic); mostly. */
@@ -119,8 +125,20 @@ function* decideAgainAndAgain(world: World, node: SimNode): Task {
     let acted = false;
     if (!isQuorate(world, node)) acted = yield* stopOwn(world, node);
     else if (isDecider(world, node)) acted = yield* decide(world, node);
-    if (!acted) yield* waitAtMost(world.events, node.owner, engine.poked, LOOP_MS);
+    if (acted) continue;
+    // Whoever does not decide has nothing to do before something changes.
+    if (!isDecider(world, node)) yield engine.poked;
+    else yield* waitAtMost(world.events, node.owner, engine.poked, untilMonitored(world, node));
   }
+}
+
+function untilMonitored(world: World, { engine }: SimNode): number {
+  return Math.max(LOOP_MS / 2, engine.monitoredMs + MONITOR_INTERVAL_MS - world.events.nowMs);
+}
+
+/** Something has changed that a decider may have to act upon. */
+export function pokeEngines(world: World): void {
+  for (const { engine } of world.nodes) raise(engine.poked);
 }
 
 /** no-quorum-policy=stop. */
@@ -170,6 +188,10 @@ function* fenceWhoLeft(world: World, node: SimNode): Task<boolean> {
   const { engine } = node;
   const victim = world.nodes.find(({ index }) => !engine.view.has(index) && !engine.down.has(index));
   if (victim === undefined) return false;
+  if (!engine.seen.has(victim.index) && world.events.nowMs - engine.startedMs < DC_DEADTIME_MS) {
+    yield LOOP_MS / 2;
+    return true;
+  }
   if (node.site.server === undefined) yield world.random.between(0, FENCE_DELAY_MS_MOST);
   if (engine.view.has(victim.index)) return true;
   const certain = yield* askForFence(world, node, victim);
@@ -207,7 +229,7 @@ function* operate(world: World, node: SimNode, index: number, action: Action): T
   const member = world.nodes[index];
   if (member === undefined) return false;
   const answered: Signal = newSignal();
-  let heard = false;
+  const answer = { heard: false };
   if (isLinked(node, member) && isRunning(member)) {
     after(world.events, member.owner, world.random.between(1, 10), () => {
       // An order of somebody who does not decide any more is not carried out.
@@ -215,7 +237,7 @@ function* operate(world: World, node: SimNode, index: number, action: Action): T
       spawn(world.events, member.owner, local(world, member, action), () => {
         if (world.conditions.losesAnswers && world.random.chance(0.3)) return;
         after(world.events, owner, world.random.between(1, 10), () => {
-          heard = true;
+          answer.heard = true;
           raise(answered);
         });
       });
@@ -223,7 +245,7 @@ function* operate(world: World, node: SimNode, index: number, action: Action): T
   }
   engine.operations.add(answered);
   const endMs = world.events.nowMs + ACTION_BOUNDS_MS[action] + LOOP_MS;
-  while (!heard && engine.view.has(index) && world.events.nowMs < endMs)
+  while (!answer.heard && engine.view.has(index) && world.events.nowMs < endMs)
     yield* waitAtMost(world.events, owner, answered, endMs - world.events.nowMs);
   engine.operations.delete(answered);
   if (action === "start" && member.engine.knows[index] === "failed")
@@ -247,5 +269,6 @@ function* local(world: World, node: SimNode, action: Action): Task<Outcome> {
   if (outcome === "failed") engine.knows[index] = "failed";
   else if (action === "stop" || outcome === "not-running") engine.knows[index] = "stopped";
   else engine.knows[index] = "started";
+  if (action !== "monitor" || outcome !== "success") pokeEngines(world);
   return outcome;
 }

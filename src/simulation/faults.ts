@@ -2,6 +2,7 @@
 import { STEP_BOUNDS_MS } from "../failover/step.ts";
 import { killAgent } from "./agent.ts";
 import { endClient } from "./client.ts";
+import { pokeEngines } from "./engine.ts";
 import { bootLater, freeze, powerOff, powerOn, reboot, thaw, writeBackSoon } from "./node.ts";
 import { changed } from "./server.ts";
 import { cutStorage, healStorage, storageChanged } from "./storage-path.ts";
@@ -31,6 +32,7 @@ const LASTS_MS_MOST = 25_000;
 
 /** Most faults come while another one is being dealt with: that is where the order of things is tried. */
 export function drawFaults(random: Random): readonly PlannedFault[] {
+  if (random.chance(CALM)) return drawMoves(random);
   const total = FAULT_KINDS.reduce((sum, { weight }) => sum + weight, 0);
   const count = random.between(1, FAULTS_MAX);
   let atMs = random.between(FIRST_MS, LAST_MS / 2);
@@ -40,6 +42,23 @@ export function drawFaults(random: Random): readonly PlannedFault[] {
     atMs += random.chance(0.6) ? random.between(0, 3_000) : random.between(3_000, 12_000);
     return planned;
   });
+}
+
+/** Some schedules have no fault at all: moves, one after the other, and nothing may have to be restarted for them. */
+const CALM = 0.03;
+const MOVES_MAX = 4;
+
+function drawMoves(random: Random): readonly PlannedFault[] {
+  const kind = FAULT_KINDS.find(({ name }) => name === MOVE) as FaultKind;
+  return Array.from({ length: random.between(1, MOVES_MAX) }, (_, at) => ({
+    kind,
+    atMs: FIRST_MS + at * 5_000 + random.between(0, 4_000),
+    lastsMs: 0,
+  }));
+}
+
+export function isCalm(faults: readonly PlannedFault[]): boolean {
+  return faults.every(({ kind }) => kind.name === MOVE);
 }
 
 function lasting(random: Random): number {
@@ -79,6 +98,8 @@ function holdOff(world: World, node: SimNode, lastsMs: number): void {
   });
 }
 
+const MOVE = "move";
+
 export const FAULT_KINDS: readonly FaultKind[] = [
   { name: "power-off", weight: 3, inject: (world, lastsMs) => holdOff(world, target(world), lastsMs) },
   { name: "reset", weight: 2, inject: (world) => reboot(world, target(world), "reset") },
@@ -104,14 +125,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     weight: 4,
     inject(world, lastsMs) {
       const node = target(world);
-      const others = world.nodes.filter((other) => other !== node);
-      const both = world.random.chance(0.6);
-      for (const other of others) {
-        node.cuts.ring.add(other.index);
-        if (both) other.cuts.ring.add(node.index);
-      }
-      say(world, node.name, `is cut off the ring${both ? "" : ", in one direction"}`);
-      world.connectivityChanged();
+      cutRing(world, node, world.random.chance(0.6));
       later(world, lastsMs, () => healRing(world, node));
     },
   },
@@ -120,16 +134,26 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     weight: 4,
     inject(world, lastsMs) {
       const node = target(world);
-      const how = world.random.chance(0.7) ? "both" : "answers";
-      say(world, node.name, how === "both" ? "is cut off the storage" : "gets no answers of the storage");
-      cutStorage(world, node, how);
-      world.disturb();
-      later(world, lastsMs, () => {
-        say(world, node.name, "has its storage again");
-        writeBackSoon(world, node);
-        healStorage(world, node);
-        world.disturb();
-      });
+      cutFromStorage(world, node, world.random.chance(0.7) ? "both" : "answers", lastsMs);
+    },
+  },
+  {
+    name: "isolation",
+    weight: 3,
+    inject(world, lastsMs) {
+      const node = target(world);
+      cutRing(world, node, true);
+      cutFromStorage(world, node, "both", lastsMs);
+      later(world, lastsMs, () => healRing(world, node));
+    },
+  },
+  {
+    name: "boot-without-storage",
+    weight: 1,
+    inject(world, lastsMs) {
+      const node = target(world);
+      reboot(world, node, "reset");
+      cutFromStorage(world, node, "both", lastsMs);
     },
   },
   {
@@ -180,7 +204,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
       askForMove(world);
     },
   },
-  { name: "move", weight: 5, inject: askForMove },
+  { name: MOVE, weight: 5, inject: askForMove },
   {
     name: "slow-steps",
     weight: 2,
@@ -208,6 +232,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
       const node = target(world);
       const daemon = world.random.pick(["statd", "mountd", "rpcbind", "holder"] as const);
       node.site[daemon] = false;
+      world.conditions.statdDied ||= daemon === "statd";
       say(world, node.name, `loses its ${daemon}`);
       changed(node);
     },
@@ -223,6 +248,28 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   },
 ];
 
+function cutRing(world: World, node: SimNode, both: boolean): void {
+  for (const other of world.nodes) {
+    if (other === node) continue;
+    node.cuts.ring.add(other.index);
+    if (both) other.cuts.ring.add(node.index);
+  }
+  say(world, node.name, `is cut off the ring${both ? "" : ", in one direction"}`);
+  world.connectivityChanged();
+}
+
+function cutFromStorage(world: World, node: SimNode, how: "answers" | "both", lastsMs: number): void {
+  say(world, node.name, how === "both" ? "is cut off the storage" : "gets no answers of the storage");
+  cutStorage(world, node, how);
+  world.disturb();
+  later(world, lastsMs, () => {
+    say(world, node.name, "has its storage again");
+    writeBackSoon(world, node);
+    healStorage(world, node);
+    world.disturb();
+  });
+}
+
 function healRing(world: World, node: SimNode): void {
   node.cuts.ring.clear();
   for (const other of world.nodes) other.cuts.ring.delete(node.index);
@@ -232,6 +279,7 @@ function healRing(world: World, node: SimNode): void {
 
 function askForMove(world: World): void {
   world.wish = world.random.pick(world.nodes).index;
+  pokeEngines(world);
   say(world, "an operator", `moves the fileserver to ${world.nodes[world.wish]?.name}`);
 }
 

@@ -27,7 +27,7 @@ export function checkAlways(world: World, passedMs: number): void {
     violate(world, "one-address", `${good.map(({ name }) => name).join(" and ")} have the address open`);
   for (const node of openNodes) {
     if (good.includes(node) || !isRunning(node) || node.agent === undefined) continue;
-    node.doubleOpenMs += passedMs;
+    node.doubleOpenMs += Math.min(passedMs, world.events.nowMs - node.thawedMs);
     world.tally.doubleOpenMs = Math.max(world.tally.doubleOpenMs, node.doubleOpenMs);
     if (node.doubleOpenMs > DOUBLE_OPEN_MS_MAX)
       violate(world, "fenced-means-silent", `${node.name} was fenced and still answers after ${node.doubleOpenMs} ms`);
@@ -39,7 +39,8 @@ export function served(world: World): SimNode | undefined {
   const serving = world.nodes.filter((node) => node.on && look(world, node).state === "serving");
   const [node] = serving;
   const server = node?.site.server;
-  if (node === undefined || serving.length > 1 || server === undefined || server.openedMs === undefined) return undefined;
+  if (node === undefined || serving.length > 1 || server === undefined || server.openedMs === undefined)
+    return undefined;
   if (world.nodes.some((one) => !one.on || !isIdle(world, one, one === node))) return undefined;
   if (server.v3GraceLasts || server.v4GraceLasts) return undefined;
   return world.events.nowMs - Math.max(server.openedMs, world.conditions.healedAtMs) > SETTLED_MS ? node : undefined;
@@ -47,8 +48,10 @@ export function served(world: World): SimNode | undefined {
 
 function isIdle(world: World, node: SimNode, serves: boolean): boolean {
   const { agent, engine } = node;
-  if (agent === undefined || agent.running !== undefined || node.registered.size < world.luns.length) return false;
-  if (engine.view.size < world.nodes.length || engine.knows[node.index] !== (serves ? "started" : "stopped")) return false;
+  if (agent === undefined || agent.running !== undefined || !isInGoodStanding(world, node)) return false;
+  if (node.registered.size < world.luns.length || node.commands > 0) return false;
+  if (engine.view.size < world.nodes.length || engine.knows[node.index] !== (serves ? "started" : "stopped"))
+    return false;
   if (serves) return look(world, node).lacks.length === 0;
   return !isInUse(world, node, agent);
 }

@@ -41,7 +41,11 @@ export interface AgentWays {
   readonly waitsForOverdueCommands: boolean;
   /** What a release takes to be waited for where no watch has looked: not known is not nobody. */
   readonly unwatched: Waiting;
-  /** An agent that is started anew takes its key to be registered already; else it registers again. */
+  /** Whom a takeover notifies beside statd's list: clients of the last entry, however it was written. */
+  readonly notifiesLedgerClients: "always" | "of-a-final-ledger";
+  /** A start that finds its node unregistered waits for the registration; else it fails at once. */
+  readonly startWaitsForRegistration: boolean;
+  /** /run/holdfast/registered is believed; else an agent that is started anew registers again. */
   readonly remembersRegistration: boolean;
 }
 
@@ -62,7 +66,13 @@ export const REAL_LOGIC: Logic = {
   nextMove,
   afterRead,
   afterPreempt,
-  ways: { waitsForOverdueCommands: true, unwatched: { v3: true, v4: true }, remembersRegistration: true },
+  ways: {
+    waitsForOverdueCommands: true,
+    unwatched: { v3: true, v4: true },
+    notifiesLedgerClients: "always",
+    startWaitsForRegistration: false,
+    remembersRegistration: true,
+  },
 };
 
 /** Graphs are made once per fileserver and logic: a campaign would spend its time on making the same ones again. */

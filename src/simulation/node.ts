@@ -50,6 +50,7 @@ export function bootLater(world: World, node: SimNode): void {
 export function freeze(world: World, node: SimNode): void {
   if (!node.on || node.owner.frozen) return;
   node.owner.frozen = true;
+  node.frozenMs = world.events.nowMs;
   world.trace?.(world.events.nowMs, node.name, "is frozen");
   world.disturb();
   world.connectivityChanged();
@@ -58,6 +59,7 @@ export function freeze(world: World, node: SimNode): void {
 export function thaw(world: World, node: SimNode): void {
   if (!node.owner.frozen) return;
   node.owner.frozen = false;
+  node.thawedMs = world.events.nowMs;
   world.trace?.(world.events.nowMs, node.name, "goes on");
   world.disturb();
   writeBackSoon(world, node);

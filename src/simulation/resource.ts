@@ -1,6 +1,6 @@
 /** What the resource agent does for the engine (agent/resource.ts), with its retries while the agent is away. */
 import { announced, connect, release, takeover } from "./agent.ts";
-import { newSignal, raise, resume, spawn, waitAtMost, type Task } from "./events.ts";
+import { after, newSignal, raise, resume, spawn, waitAtMost, type Task } from "./events.ts";
 import { reboot } from "./node.ts";
 import { look, sightingOf } from "./sighting.ts";
 import { whenStorage } from "./storage-path.ts";
@@ -14,6 +14,8 @@ export const ACTION_BOUNDS_MS: Readonly<Record<Action, number>> = { start: 90_00
 const RETRY_INTERVAL_MS = 100;
 const SILENCE_TOLERATED_MS = 5_000;
 const CHECK_BOUND_MS = 5_000;
+/** Nothing can be written back to a storage that does not answer. */
+const SILENT_STOP_BOUND_MS = 15_000;
 const AGENT_INTERVAL_MS = 250;
 
 /** The script: its question is asked again where the agent died over it. */
@@ -39,14 +41,14 @@ function* askAgent(
   endMs: number,
 ): Task<Outcome | undefined> {
   const answered = newSignal();
-  let outcome: Outcome | undefined;
+  const answer: { outcome?: Outcome } = {};
   spawn(world.events, agent.owner, ACTIONS[action](world, node, agent, endMs), (value) => {
-    outcome = value;
+    answer.outcome = value;
     resume(node.owner, () => raise(answered));
   });
-  while (outcome === undefined && node.agent === agent && world.events.nowMs < endMs)
+  while (answer.outcome === undefined && node.agent === agent && world.events.nowMs < endMs)
     yield* waitAtMost(world.events, node.owner, answered, AGENT_INTERVAL_MS);
-  return outcome;
+  return answer.outcome;
 }
 
 type AgentAction = (world: World, node: SimNode, agent: SimAgent, endMs: number) => Task<Outcome>;
@@ -59,6 +61,9 @@ function isRefused({ standing }: SimAgent): boolean {
 
 function* start(world: World, node: SimNode, agent: SimAgent, endMs: number): Task<Outcome> {
   while (world.events.nowMs < endMs) {
+    // Whoever was fenced while it had no key would otherwise go on with what was asked before.
+    const unregistered = node.registered.size < world.luns.length;
+    if (unregistered && !world.logic.ways.startWaitsForRegistration) return "failed";
     if (!isRefused(agent)) {
       const answer = yield* takeover(world, node, agent);
       if (answer === "done") return "success";
@@ -69,14 +74,25 @@ function* start(world: World, node: SimNode, agent: SimAgent, endMs: number): Ta
   return "failed";
 }
 
-function* stop(world: World, node: SimNode, agent: SimAgent, endMs: number): Task<Outcome> {
-  while (world.events.nowMs < endMs) {
-    if (world.logic.isEmpty(sightingOf(node)) && agent.running === undefined) return "success";
+function* stop(world: World, node: SimNode, agent: SimAgent, boundMs: number): Task<Outcome> {
+  const endMs = node.site.silenced ? Math.min(boundMs, world.events.nowMs + SILENT_STOP_BOUND_MS) : boundMs;
+  let stopped = false;
+  // Whatever hangs: this does not wait for it.
+  after(world.events, agent.owner, endMs - world.events.nowMs, () => {
+    if (!stopped) reboot(world, node, "it could not be stopped within its bound");
+  });
+  while (agent.running !== undefined || !isGone(world, node)) {
     yield* release(world, node, agent, announced(world, agent));
     yield RETRY_INTERVAL_MS;
   }
-  reboot(world, node, "it could not be stopped within its bound");
-  return "failed";
+  stopped = true;
+  return "success";
+}
+
+/** Nothing is here, and no command is under way that could still bring something. */
+function isGone(world: World, node: SimNode): boolean {
+  const overdue = world.logic.ways.waitsForOverdueCommands && node.commands > 0;
+  return world.logic.isEmpty(sightingOf(node)) && !overdue;
 }
 
 function* monitor(world: World, node: SimNode, agent: SimAgent, endMs: number): Task<Outcome> {

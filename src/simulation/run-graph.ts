@@ -19,7 +19,7 @@ export interface StepTools {
    * A command of the fileserver's holder: it outlives the agent, and the bound of its step. `work` is called when the
    * time has come and calls back when it has ended.
    */
-  command(durationMs: number, work: (ended: (fault?: string) => void) => void): Task<Fault>;
+  readonly command: (durationMs: number, work: (ended: (fault?: string) => void) => void) => Task<Fault>;
 }
 
 export type Deed<Context> = (tools: StepTools, context: Context) => Task<Fault>;
@@ -79,7 +79,7 @@ function beginStep<Context>(
   };
   const tools: StepTools = {
     ...parts,
-    *command(durationMs, work) {
+    command: function* command(durationMs, work) {
       const ended = newSignal();
       let said: Fault;
       node.commands += 1;
@@ -109,10 +109,11 @@ function beginStep<Context>(
   });
 }
 
-/** Steps vary; and where a schedule is slow, one in ten takes longer than its bound may be. */
+/** Steps vary, and now and then one hiccups; where a schedule is slow, one in ten may run over its bound. */
 export function lasts(world: World, durationMs: number): number {
   const { random, conditions } = world;
   const usualMs = durationMs * (0.5 + random.fraction());
-  if (!conditions.slow || !random.chance(0.1)) return Math.ceil(usualMs);
-  return Math.ceil(usualMs * random.between(5, 500));
+  const draw = random.fraction();
+  if (conditions.slow && draw < 0.1) return Math.ceil(usualMs * random.between(5, 500));
+  return Math.ceil(draw > 0.97 ? usualMs * random.between(3, 20) : usualMs);
 }

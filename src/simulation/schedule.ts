@@ -4,7 +4,7 @@ import { agentDied, startAgent } from "./agent.ts";
 import { factsOfClient, newClient, startClient } from "./client.ts";
 import { connectivityChanged, newEngine, startEngine } from "./engine.ts";
 import { newOwner, newSignal, openEvents } from "./events.ts";
-import { drawFaults, healEverything, type PlannedFault } from "./faults.ts";
+import { drawFaults, healEverything, isCalm, type PlannedFault } from "./faults.ts";
 import { checkAlways, checkEnd, served, SERVED_WITHIN_MS } from "./invariants.ts";
 import { powerOn } from "./node.ts";
 import { seeded, type Random } from "./random.ts";
@@ -43,6 +43,7 @@ export function runSchedule(cases: Cases, seed: number, trace?: Trace): Schedule
   world.events.at(healMs, () => healEverything(world));
   try {
     runToItsEnd(world);
+    if (isCalm(faults) && world.tally.reboots > 0) violate(world, "moves-are-calm", "a node restarted without a fault");
   } catch (error) {
     if (!(error instanceof AssertionError)) throw error;
     violate(world, "assertion", error.message);
@@ -66,7 +67,11 @@ function runToItsEnd(world: World): void {
       return;
     }
     if (events.nowMs - conditions.healedAtMs > SERVED_WITHIN_MS || events.count > EVENTS_MAX)
-      violate(world, "served-in-the-end", `not served by exactly one node ${SERVED_WITHIN_MS / 1000} s after all healed`);
+      violate(
+        world,
+        "served-in-the-end",
+        `not served by exactly one node ${SERVED_WITHIN_MS / 1000} s after all healed`,
+      );
   }
 }
 
@@ -93,9 +98,17 @@ function makeWorld(random: Random, { fileserver, graphs, logic }: LogicCase, tra
     facts: clients.map(({ index }) => factsOfClient(index, fileserver.nfs.ports.lockd)),
     storageNews: newSignal(),
     storageChanges: 0,
+    storageChangedMs: 0,
     held: Array.from({ length: LOCKS }, () => undefined),
     ground: newOwner(),
-    conditions: { slow: false, losesAnswers: false, crashAt: undefined, healed: false, healedAtMs: 0 },
+    conditions: {
+      slow: false,
+      losesAnswers: false,
+      crashAt: undefined,
+      statdDied: false,
+      healed: false,
+      healedAtMs: 0,
+    },
     wish: undefined,
     connectivityChanged: () => connectivityChanged(world),
     booted(node) {
@@ -135,6 +148,8 @@ function newNode(index: number, nodes: number, volumes: number): SimNode {
     heldOff: false,
     cuts: { storage: "none", lan: false, ring: new Set() },
     storageWaiters: [],
+    frozenMs: 0,
+    thawedMs: 0,
     doubleOpenMs: 0,
     site: newSite(volumes),
     agent: undefined,

@@ -98,7 +98,11 @@ function checkGraceEnd(world: World, node: SimNode, server: Server, protocol: "v
       world.held[lock] = undefined;
       world.trace?.(world.events.nowMs, client.name, `lock ${lock} is given up: it could not come back in time`);
     } else {
-      violate(world, "lock-kept", `${node.name} ends the ${protocol} grace while ${client.name} has yet to reclaim ${lock}`);
+      violate(
+        world,
+        "lock-kept",
+        `${node.name} ends the ${protocol} grace while ${client.name} has yet to reclaim ${lock}`,
+      );
     }
   }
 }
@@ -163,6 +167,7 @@ export function reclaimRequest(world: World, node: SimNode, server: Server, clie
   if (owner !== undefined && owner !== client) return "lost";
   server.locks.set(lock, client);
   changed(node);
+  world.trace?.(world.events.nowMs, world.clients[client]?.name ?? "", `has reclaimed lock ${lock}`);
   return "granted";
 }
 

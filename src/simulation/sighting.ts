@@ -29,5 +29,6 @@ export function look(world: World, node: SimNode): Judgement {
 
 /** Something of the volumes is here, or may be in a moment. */
 export function isInUse(world: World, node: SimNode, agent: SimAgent): boolean {
-  return agent.running === "taking-over" || agent.running === "releasing" || !world.logic.isEmpty(sightingOf(node));
+  if (agent.running === "taking-over" || agent.running === "releasing") return true;
+  return !world.logic.isEmpty(sightingOf(node));
 }

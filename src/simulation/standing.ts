@@ -45,10 +45,22 @@ function* lookAgainAndAgain(world: World, node: SimNode, agent: SimAgent, rules:
       registering = true;
       spawn(world.events, agent.owner, registerOn(world, node, agent, now.register), () => (registering = false));
     }
-    const settled = now.good && !node.site.silenced && !registering && world.storageChanges === before;
-    if (settled) yield world.storageNews;
+    const asking = [...agent.seen.values()].some((seen) => seen.asking);
+    const settled = now.good && !node.site.silenced && !registering && !asking && world.storageChanges === before;
+    if (settled) {
+      yield world.storageNews;
+      verifyUntilNow(world, node, agent);
+    }
     yield settled ? world.random.between(1, LOOK_INTERVAL_MS) : LOOK_INTERVAL_MS;
   }
+}
+
+/** Looks that were left out would have shown the same: up to the change, or until the node was frozen. */
+function verifyUntilNow(world: World, node: SimNode, agent: SimAgent): void {
+  const { nowMs } = world.events;
+  const untilMs = world.storageChangedMs === nowMs ? nowMs : node.frozenMs;
+  const lookedMs = untilMs - world.random.between(0, LOOK_INTERVAL_MS);
+  for (const seen of agent.seen.values()) seen.verifiedAtMs = Math.max(seen.verifiedAtMs, lookedMs);
 }
 
 /** A LUN that hangs holds up neither the others nor what follows. */

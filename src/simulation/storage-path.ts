@@ -64,5 +64,6 @@ function done<T>(world: World, lun: Lun, run: () => T): T {
 
 export function storageChanged(world: World): void {
   world.storageChanges += 1;
+  world.storageChangedMs = world.events.nowMs;
   raise(world.storageNews);
 }

@@ -11,7 +11,16 @@ import { changed, endV3Grace, startServer, stateMount } from "./server.ts";
 import { scsi, whenStorage } from "./storage-path.ts";
 import { mayWrite, reserve } from "./storage.ts";
 import { change, mount, sync } from "./volume.ts";
-import { isOpen, isRunning, violate, type Disk, type Volume, type SimNode, type World } from "./world.ts";
+import {
+  isInGoodStanding,
+  isOpen,
+  isRunning,
+  violate,
+  type Disk,
+  type Volume,
+  type SimNode,
+  type World,
+} from "./world.ts";
 
 type TakeoverKind =
   | "probe-address"
@@ -97,13 +106,15 @@ export const takeoverDeeds: SimDeeds<TakeoverKind> = {
     if (state === undefined) return "no volume";
     found.ledger = readLedger(state.view);
     const last = found.ledger.known ? found.ledger.value : undefined;
-    const expected = (last?.final === true ? last.v3Clients : []).flatMap(({ name }) => indexOf(world, name));
+    const isAsked = last?.final === true || world.logic.ways.notifiesLedgerClients === "always";
+    const expected = (isAsked ? (last?.v3Clients ?? []) : []).flatMap(({ name }) => indexOf(world, name));
     change(state, (disk) => {
       for (const client of [...disk.monitored, ...expected]) disk.retired.add(client);
       disk.monitored.clear();
     });
     const retired = world.facts.filter(({ index }) => state.view.retired.has(index)).map((one) => one.monitored);
     found.inherited = { ledger: found.ledger, monitored: known(retired) };
+    world.trace?.(world.events.nowMs, node.name, describeInheritance(last, retired));
     return undefined;
   },
 
@@ -196,7 +207,15 @@ function checkOpening(world: World, node: SimNode): void {
   const complete = site.server !== undefined && site.nfsdcld && site.mounts.every((one) => one !== undefined);
   if (!complete) violate(world, "open-complete", `${node.name} opens the address before everything is behind it`);
   const ledger = world.volumes[0]?.disk.ledger;
-  if (ledger !== undefined && ledger !== "damaged" && ledger.final)
+  if (ledger !== undefined && ledger !== "damaged" && ledger.final && isInGoodStanding(world, node))
     violate(world, "ledger-open", `${node.name} opens the address while the ledger says that it is final`);
   changed(node);
+}
+
+function describeInheritance(ledger: Ledger | undefined, retired: readonly MonitoredClient[]): string {
+  const names = (clients: readonly MonitoredClient[]): string => clients.map(({ name }) => name).join(" ") || "nobody";
+  if (ledger === undefined) return "finds no ledger";
+  const locks = ledger.v3Locks.map(({ key }) => key.split(":")[1]).join(" ") || "none";
+  const kind = ledger.final ? "final" : "unfinished";
+  return `finds a ${kind} ledger: clients ${names(ledger.v3Clients)}, locks ${locks}; to be notified: ${names(retired)}`;
 }

@@ -3,12 +3,11 @@ import { known } from "../base/observed.ts";
 import type { Inheritance } from "../failover/grace.ts";
 import { beginWatch } from "../failover/watch.ts";
 import { startNotifier } from "./client.ts";
-import type { RunContext } from "./deed.ts";
 import { newSignal, raise, spawn, waitAtMost, type Task } from "./events.ts";
 import { endV3Grace, ledgerOn, sightOf, stateMount } from "./server.ts";
 import { whenStorage } from "./storage-path.ts";
 import { change, sync } from "./volume.ts";
-import type { SimAgent, SimNode, SimWatch, World } from "./world.ts";
+import type { SimAgent, SimNode, SimWatch, WatchEnd, World } from "./world.ts";
 
 const LOOK_INTERVAL_MS = 400;
 const GRACE_INTERVAL_MS = 100;
@@ -59,14 +58,20 @@ export function watchRunning(world: World, node: SimNode, agent: SimAgent): void
 
 const STOP_BOUND_MS = 2_000;
 
-export function* endWatch(world: World, agent: SimAgent): Task<RunContext["watched"]> {
+/** Not watched is not known: whoever was waited for before may still be. */
+export function nothingWatched(world: World): WatchEnd {
+  return { lastLocks: new Set(), waiting: world.logic.ways.unwatched };
+}
+
+export function* endWatch(world: World, agent: SimAgent): Task<WatchEnd> {
   const { watch } = agent;
   agent.watch = undefined;
-  if (watch === undefined) return { lastLocks: new Set(), waiting: world.logic.ways.unwatched };
+  if (watch === undefined) return agent.watchEnd;
   watch.stopped = true;
   raise(watch.news);
   if (!watch.over) yield* waitAtMost(world.events, agent.owner, watch.ended, STOP_BOUND_MS);
-  return { lastLocks: watch.state.lastLocks, waiting: watch.state.waiting };
+  agent.watchEnd = { lastLocks: watch.state.lastLocks, waiting: watch.state.waiting };
+  return agent.watchEnd;
 }
 
 function* lookAgainAndAgain(world: World, node: SimNode, watch: SimWatch): Task {
@@ -78,7 +83,7 @@ function* lookAgainAndAgain(world: World, node: SimNode, watch: SimWatch): Task 
     if (waits) yield Math.min(GRACE_INTERVAL_MS_MAX, GRACE_INTERVAL_MS * watch.unchanged);
     else {
       // The third look that shows the same can change nothing.
-      if (watch.unchanged > IDLE_LOOKS) yield watch.news;
+      if (watch.unchanged >= IDLE_LOOKS) yield watch.news;
       yield world.random.between(LOOK_INTERVAL_MS / 8, LOOK_INTERVAL_MS);
     }
     if (watch.stopped) return;

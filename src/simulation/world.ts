@@ -1,5 +1,5 @@
 /** Everything that a schedule is made of: nodes, storage, clients, the rules in force, and what was found wrong. */
-import type { Ledger } from "../failover/ledger.ts";
+import type { Ledger, Waiting } from "../failover/ledger.ts";
 import type { WatchStart, WatchState } from "../failover/watch.ts";
 import type { Observed } from "../base/observed.ts";
 import type { FileserverState } from "../failover/machine.ts";
@@ -25,6 +25,7 @@ export interface World {
   /** Raised when a registration, or somebody's way to the storage, has changed. */
   readonly storageNews: Signal;
   storageChanges: number;
+  storageChangedMs: number;
   /** By lock: the client whose application has been told that it has it. */
   readonly held: (number | undefined)[];
   readonly ground: Owner;
@@ -52,6 +53,8 @@ export interface Conditions {
   losesAnswers: boolean;
   /** The agent dies as it begins this kind of step; once. */
   crashAt: string | undefined;
+  /** A statd was killed at some time. */
+  statdDied: boolean;
   healed: boolean;
   healedAtMs: number;
 }
@@ -90,6 +93,9 @@ export interface SimNode {
   readonly cuts: { storage: "none" | "answers" | "both"; lan: boolean; ring: Set<number> };
   /** Storage requests that wait for the path, with the boot that they belong to. */
   storageWaiters: (() => void)[];
+  /** When it was last frozen. */
+  frozenMs: number;
+  thawedMs: number;
   /** How long it has been open and running beside another one, and since when. */
   doubleOpenMs: number;
   site: Site;
@@ -180,11 +186,18 @@ export interface SimAgent {
   /** The one run of the fileserver that is under way. */
   running: FileserverState | undefined;
   watch: SimWatch | undefined;
+  /** Of the last watch of this service: a release that failed is tried again. */
+  watchEnd: WatchEnd;
   /** A planned move was announced. */
   successor: { readonly systemId: string; readonly atMs: number } | undefined;
   standing: NodeStanding | undefined;
   /** By LUN: what was seen last, and when this node's key was last seen there. */
   readonly seen: Map<string, { keys: Observed<readonly string[]>; verifiedAtMs: number; asking: boolean }>;
+}
+
+export interface WatchEnd {
+  readonly lastLocks: ReadonlySet<string>;
+  readonly waiting: Waiting;
 }
 
 export interface SimWatch {
@@ -217,6 +230,9 @@ export interface SimEngine {
   /** Raised when members have changed: an answer may not come any more. */
   readonly operations: Set<Signal>;
   monitoredMs: number;
+  startedMs: number;
+  /** Who was a member at some time since. */
+  readonly seen: Set<number>;
 }
 
 export function violate(world: World, invariant: string, what: string): void {
