@@ -53,10 +53,13 @@ export function moverOf(settings: MoverSettings): Mover {
           standby: (node: string) => byCommand(settings, "standby", node),
           unstandby: (node: string) => byCommand(settings, "unstandby", node),
         }
-      : {}),
+      : {
+          // With an engine nobody takes over by hand.
+          takeOver: (fileserver: string, node: string, fenced: string) =>
+            moveByCommand(settings, fileserver, node, { fenced }),
+        }),
     serving: (fileserver) => servingNode(machines, nodes, targetNamed(fileservers, fileserver)),
     move: (fileserver, node) => moveByCommand(settings, fileserver, node, {}),
-    takeOver: (fileserver, node, fencedNode) => moveByCommand(settings, fileserver, node, { fenced: fencedNode }),
     waitWarm: async (fileserver, node) => {
       let state = "silent";
       const bound = { what: `${fileserver} warm on ${node}`, timeoutMs: WARM_TIMEOUT_MS, intervalMs: WARM_INTERVAL_MS };

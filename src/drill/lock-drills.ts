@@ -36,7 +36,12 @@ export async function locksOverPowerOff(world: World, settings: DrillSettings): 
   const faults = requireFaults(world, "locks-over-power-off");
   const takeOver = mover.takeOver?.bind(mover);
   if (takeOver === undefined)
-    throw new Fault({ kind: "invalid", code: "no-takeover", what: "nobody can take over here" });
+    throw new Fault({
+      kind: "invalid",
+      code: "no-takeover",
+      what: "here nobody takes over by hand: the cluster does it by itself",
+      remedy: "holdfast drill power-off --load locks",
+    });
   const survivor = async (): Promise<string> => otherNode(nodes, await mover.serving(fileserver.name));
   const ready = await readyLocks(world, settings, "locks-over-power-off", {
     beside: await survivor(),
