@@ -12,8 +12,9 @@ import type { DirectorMachine, DirectorSpec } from "../model/director-spec.ts";
 const ADVERT_INTERVAL_S = 0.25;
 /** keepalived.conf(5): VRRPv3 has at most 40.95 s. */
 const ADVERT_INTERVAL_MAX_S = 40;
-const FIRST_PRIORITY = 200;
-const PRIORITY_STEP = 20;
+/** Wide apart: who begins first when all boot at once is decided by the skew, a 256th of the interval per step (RFC 9568, section 6.1). */
+const FIRST_PRIORITY = 250;
+const PRIORITY_STEP = 50;
 /** Announced again and again: a switch or client that missed the first ones is not lost for long. */
 const ANNOUNCE_REFRESH_S = 30;
 

@@ -319,7 +319,7 @@ describe("a watch", () => {
 });
 
 describe("notices", () => {
-  const makeTaker = () => {
+  const makeTaker = (serving: readonly string[] | undefined = ["n2"]) => {
     const events: string[] = [];
     let made = 0;
     const take = noticeTaker({
@@ -329,7 +329,7 @@ describe("notices", () => {
       tell: (service, news) =>
         Promise.resolve(events.push(`${service} ${news.server} ${news.event} ${news.term ?? ""}`.trim())),
       look: (service, server) => Promise.resolve(events.push(`look ${service} ${server}`)),
-      followed: () => true,
+      serving: () => serving,
       within: (work) => work,
     });
     return { take, events };
@@ -356,6 +356,17 @@ describe("notices", () => {
       "home n2 serves-not 4",
       "look home n2",
     ]);
+  });
+
+  test("an agent learns whether its word is in force", async () => {
+    const followed = async (serving: readonly string[] | undefined, role: Notice["role"]) =>
+      (await makeTaker(serving).take({ ...notice, role })).followed;
+    assert.equal(await followed(["n2"], "serving"), true);
+    assert.equal(await followed(["n1"], "serving"), false);
+    assert.equal(await followed(["n2"], "standby"), false);
+    assert.equal(await followed(["n1"], "standby"), true);
+    assert.equal(await followed(["n2"], "releasing"), true);
+    assert.equal(await followed(undefined, "opening"), false);
   });
 
   test("old nonces are forgotten", async () => {

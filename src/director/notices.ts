@@ -17,8 +17,8 @@ export interface NoticeParts {
   /** Resolves when what follows is in force. */
   readonly tell: (service: string, news: ServerNews) => Promise<unknown>;
   readonly look: (service: string, server: string) => Promise<unknown>;
-  /** Whether the packets go where the notice says. */
-  readonly followed: (service: string, notice: Notice) => boolean;
+  /** Who gets the service's packets now; undefined where the kernel is not as it should be. */
+  readonly serving: (service: string) => readonly string[] | undefined;
   /** Resolves with undefined when that takes longer than an agent may be kept waiting. */
   readonly within: (work: Promise<unknown>) => Promise<unknown>;
 }
@@ -45,8 +45,14 @@ export function noticeTaker(parts: NoticeParts): (notice: Notice) => Promise<Not
         ? parts.look(service.name, server)
         : parts.tell(service.name, { server, event, ...(term === undefined ? {} : { term }) }),
     );
-    return { nonce: nextNonce(), followed: parts.followed(service.name, notice) };
+    return { nonce: nextNonce(), followed: isFollowed(notice, parts.serving(service.name)) };
   };
+}
+
+function isFollowed({ node, role }: Notice, serving: readonly string[] | undefined): boolean {
+  if (serving === undefined) return false;
+  if (role === "serving") return serving.includes(node);
+  return role !== "standby" || !serving.includes(node);
 }
 
 function eventOf(role: RoleWord): HealthEvent | undefined {

@@ -185,8 +185,7 @@ function serveNotices(
     makeNonce,
     tell: (service, news) => watchOf(service, news.server).tell(news),
     look: (service, server) => watchOf(service, server).look(),
-    followed: (service, { node, role }) =>
-      core.problems().length === 0 && core.outlook(service).choice.serving.includes(node) === (role === "serving"),
+    serving: (service) => (core.problems().length === 0 ? core.outlook(service).choice.serving : undefined),
     within: (work) => Promise.race([work, systemClock.sleep(NOTICE_BOUND_MS * ground.timeScale)]),
   });
   return serveSigned({
