@@ -40,6 +40,8 @@ export interface DrillLabSettings {
   readonly wipe: boolean;
   /** So many client machines the drill needs; 1 where it is not said. */
   readonly clients?: number;
+  /** Somebody has to decide in the cluster: engine pacemaker. */
+  readonly needsEngine?: boolean;
 }
 
 /** Runs `body` on a lab that serves; one that had to be brought up is taken down afterwards. One drill at a time. */
@@ -90,16 +92,15 @@ async function withServingLab<T>(
       const { shape } = (await readState(paths.stateFile)) ?? {};
       // A lab that was made with more keeps them.
       const clients = (settings.clients ?? 1) > (shape?.clients ?? 1) ? { clients: settings.clients } : {};
-      await runQuietly(
-        LAB_UP,
-        { args: [], options: { name: settings.name, cluster: "holdfast", ...clients } },
-        progress,
-      );
+      const engine = settings.needsEngine === true && !existed ? { engine: "pacemaker" } : {};
+      const options = { name: settings.name, cluster: "holdfast", ...clients, ...engine };
+      await runQuietly(LAB_UP, { args: [], options }, progress);
     }
     const localPath = join(program, "probe.mjs");
     await Promise.all([writeProbeProgram(localPath), writeCrowdProgram(join(program, "crowd.mjs"))]);
     const lab = await openDrillLab(findCommand, settings.name, program, found, progress);
     requireClients(lab, settings);
+    requireEngine(lab, settings);
     await serveAll(lab);
     return await body(lab);
   } finally {
@@ -119,6 +120,16 @@ function requireClients({ clients }: DrillLab, { name, clients: wanted = 1 }: Dr
     code: "drill-needs-clients",
     what: `this drill needs ${wanted} clients, and lab ${name} has ${clients.join(", ") || "none"}`,
     remedy: `holdfast lab down --name ${name}, then holdfast lab up --name ${name} --cluster holdfast --clients ${wanted}`,
+  });
+}
+
+function requireEngine({ spec }: DrillLab, { name, needsEngine = false }: DrillLabSettings): void {
+  if (!needsEngine || spec.cluster.engine === "pacemaker") return;
+  throw new Fault({
+    kind: "invalid",
+    code: "drill-needs-engine",
+    what: `this drill needs a cluster that decides by itself, and lab ${name} has engine ${spec.cluster.engine}`,
+    remedy: `holdfast lab down --wipe --name ${name}, then holdfast lab up --name ${name} --cluster holdfast --engine pacemaker --clients 2, and holdfast apply`,
   });
 }
 

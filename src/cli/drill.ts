@@ -62,7 +62,8 @@ async function runDrill(findCommand: FindCommand, { args, options, io }: Invocat
   if (choice.inject !== undefined && scenario?.injects !== true) throw cannotInject(name);
   const needed = name === CAMPAIGN.name && choice.load !== "probes" ? 2 : (scenario?.clients ?? 1);
   const clients = Math.max(needed, choice.clients?.length ?? 1);
-  const lab = { name: choice.lab, keep: options["keep"] === true, wipe: true, clients };
+  const needsEngine = name === CAMPAIGN.name || scenario?.needsEngine === true;
+  const lab = { name: choice.lab, keep: options["keep"] === true, wipe: true, clients, needsEngine };
   return withDrillLab(
     findCommand,
     lab,

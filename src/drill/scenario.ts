@@ -47,6 +47,8 @@ export interface Scenario {
   readonly clients?: number;
   /** It mounts over all protocols at once; others run once for each. */
   readonly protocolsTogether?: boolean;
+  /** It breaks things and leaves the cluster to itself: somebody has to decide there. */
+  readonly needsEngine?: boolean;
   /** It can cause losses to test its oracles. */
   readonly injects?: boolean;
   /** How often it runs when nobody says; 1 where it is not said. */

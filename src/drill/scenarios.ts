@@ -101,6 +101,7 @@ function faultScenario(document: FaultDocument): Scenario {
     name,
     summary,
     group,
+    needsEngine: true,
     runsUnlessSaid: variants.length,
     fault: document,
     run: faultDrill(document),
