@@ -319,7 +319,7 @@ describe("a watch", () => {
 });
 
 describe("notices", () => {
-  const makeTaker = (serving: readonly string[] | undefined = ["n2"]) => {
+  const makeTaker = (serving?: readonly string[]) => {
     const events: string[] = [];
     let made = 0;
     const take = noticeTaker({
