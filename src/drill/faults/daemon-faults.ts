@@ -15,7 +15,8 @@ function killed(deed: InsideDeed, returnsWithinMs: number): readonly [FaultVaria
       name: "serving",
       steps: [
         { do: "inside", at: "serving", deed },
-        { do: "hold", durationMs: 20_000 },
+        { do: "hold", durationMs: 5_000 },
+        { do: "expect-daemons", withinMs: REPAIR_MAX_MS },
         { do: "expect-served", by: "any", withinMs: REPAIR_MAX_MS },
       ],
       holds: { returnsWithinMs },
@@ -94,7 +95,8 @@ export const DAEMON_FAULTS: readonly FaultDocument[] = [
         name: "and-a-move",
         steps: [
           { do: "inside", at: "serving", deed: "kill-statd" },
-          { do: "hold", durationMs: 20_000 },
+          { do: "hold", durationMs: 5_000 },
+          { do: "expect-daemons", withinMs: REPAIR_MAX_MS },
           { do: "expect-served", by: "any", withinMs: REPAIR_MAX_MS },
           { do: "move" },
           { do: "expect-served", by: "any", withinMs: FAILOVER_MAX_MS },

@@ -89,7 +89,6 @@ export async function runFaults(world: World, settings: DrillSettings, plan: Fau
     const act: ActSettings = {
       ...load.act,
       runs: plan.cases.length,
-      watchesGrace: true,
       act: (from) => actOnce(ground, plan, mechanism, from),
       afterRun: whole,
     };

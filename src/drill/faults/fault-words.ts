@@ -42,6 +42,8 @@ export type FaultStep =
   | { readonly do: "hold"; readonly durationMs: number }
   /** Until it is served; past the bound the drill has failed. On a real machine; scaled. */
   | { readonly do: "expect-served"; readonly by: ServedBy; readonly withinMs: number }
+  /** Until every daemon of the fileserver runs where it is served, and nfsd has threads. */
+  | { readonly do: "expect-daemons"; readonly withinMs: number }
   /** Nobody may serve it for so long (scaled), and the reason must be shown. */
   | { readonly do: "expect-nobody"; readonly durationMs: number };
 
@@ -123,6 +125,8 @@ export function describeStep(step: FaultStep): string {
       return `wait ${step.durationMs / 1000} s`;
     case "expect-served":
       return `served by ${step.by === "any" ? "either node" : `the ${step.by} node`} within ${step.withinMs / 1000} s`;
+    case "expect-daemons":
+      return `all of its daemons run within ${step.withinMs / 1000} s`;
     case "expect-nobody":
       return `served by nobody for ${step.durationMs / 1000} s, with the reason shown`;
     case "heal":

@@ -29,6 +29,12 @@ done
   return { script, timeoutMs: SHORT_MS };
 }
 
+/** Prints what is missing of a fileserver that serves, a word each. */
+export const MISSING_DAEMONS_SCRIPT = `${INSIDE}names=$(for each in $(cat "$scope"); do cat /proc/$each/comm 2>/dev/null; done)
+for name in rpcbind rpc.mountd rpc.statd nfsdcld; do echo "$names" | grep -q -x "$name" || echo "$name"; done
+[ "$(nsenter -t "$pid" -m -n cat /proc/fs/nfsd/threads)" -gt 0 ] || echo nfsd
+`;
+
 /** Back by the time that the drill's own machine has: nobody in a lab may ask a time server. */
 const SET_CLOCK = 'date -s "@$3" >/dev/null\n';
 

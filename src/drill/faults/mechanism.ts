@@ -1,13 +1,14 @@
 /** How each word of a fault document is carried out, and how it is taken back: everything that was done is undone in the end. */
 import { unreachable } from "../../base/assert.ts";
 import { Fault, messageOf } from "../../base/fault.ts";
+import { waitFor } from "../../system/clock.ts";
 import { runScript } from "../client.ts";
 import type { World } from "../measure.ts";
 import { otherNode } from "../scenario-parts.ts";
 import type { FileserverTarget } from "../placement.ts";
 import type { LabFaults, MachineFaults } from "../ports.ts";
 import type { FaultStep, InsideDeed, Place, ServedBy } from "./fault-words.ts";
-import { INSIDE_SCRIPTS } from "./inside-scripts.ts";
+import { INSIDE_SCRIPTS, MISSING_DAEMONS_SCRIPT } from "./inside-scripts.ts";
 import type { Observer } from "./observe-servers.ts";
 import { serverOf } from "./servers.ts";
 
@@ -107,6 +108,8 @@ async function carryOut(parts: Parts, step: FaultStep): Promise<void> {
       return world.clock.sleep(step.durationMs);
     case "expect-served":
       return expectServed(parts, step.by, step.withinMs * timeScale);
+    case "expect-daemons":
+      return expectDaemons(parts, step.withinMs * timeScale);
     case "expect-nobody":
       return expectNobody(parts, step.durationMs * timeScale);
     default:
@@ -236,6 +239,28 @@ async function expectServed({ settings, scene, observer }: Parts, by: ServedBy, 
         ? `nobody serves ${scene.target.name} after ${Math.round(timeoutMs / 1000)} s: ${told}`
         : `${server} serves ${scene.target.name}, which was served by ${scene.serving}: expected was ${by}`,
   });
+}
+
+const DAEMONS_INTERVAL_MS = 2_000;
+const DAEMONS_TIMEOUT_MS = 30_000;
+
+async function expectDaemons(parts: Parts, timeoutMs: number): Promise<void> {
+  const { machines, clock } = parts.settings.world;
+  const { name } = parts.scene.target;
+  let missing = "unknown";
+  const bound = { what: "its daemons", timeoutMs, intervalMs: DAEMONS_INTERVAL_MS };
+  const whole = await waitFor(clock, bound, async () => {
+    try {
+      const node = await servingNow(parts);
+      missing = (await runScript(machines, node, MISSING_DAEMONS_SCRIPT, [name], DAEMONS_TIMEOUT_MS)).trim();
+    } catch (error) {
+      missing = messageOf(error);
+    }
+    return missing === "" ? true : undefined;
+  });
+  if (whole === true) return;
+  const what = `${name} was not repaired within ${Math.round(timeoutMs / 1000)} s: ${missing.replaceAll("\n", ", ")}`;
+  throw new Fault({ code: "not-repaired", what });
 }
 
 /** Whoever served is gone, and nobody may follow. */

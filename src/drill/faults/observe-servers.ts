@@ -23,7 +23,7 @@ export interface Observer {
   stop(): Promise<ServerSample>;
 }
 
-const SAMPLE_INTERVAL_MS = 1_500;
+const SAMPLE_INTERVAL_MS = 2_000;
 /** A node that is frozen answers when it is thawed; nobody waits for that. */
 const SAMPLE_TIMEOUT_MS = 5_000;
 
