@@ -38,7 +38,7 @@ describe("what a spec comes to on its nodes", () => {
     const design = makeDesign(spec, new Map(), { ...choice, timeScale: 10 });
     assert.deepEqual(
       design.files.map(({ name }) => name),
-      ["agent-unit", "agent-env", "resource-agent", "fence-agent", "corosync-conf"],
+      ["agent-unit", "agent-env", "resource-agent", "fence-agent", "pacemaker-order", "corosync-conf"],
     );
     assert.match(design.files.at(-1)?.text ?? "", /token: 30000/);
     assert.ok(packagesFor(spec).includes("pacemaker"));

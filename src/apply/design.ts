@@ -21,6 +21,7 @@ export interface DesignChoice {
 export const COROSYNC_CONF_PATH = "/etc/corosync/corosync.conf";
 export const UNIT_PATH = "/etc/systemd/system/holdfast-agent.service";
 export const RESOURCE_AGENT_PATH = "/usr/lib/ocf/resource.d/holdfast/fileserver";
+export const PACEMAKER_ORDER_PATH = "/etc/systemd/system/pacemaker.service.d/holdfast.conf";
 export const FENCE_AGENT_PATH = "/usr/sbin/fence_holdfast";
 
 /** Debian's names, the same in 12 and 13. packaging/README.md says what each is for. */
@@ -80,7 +81,15 @@ export function questionsFor(spec: Spec): Questions {
   ]);
   return {
     packages: packagesFor(spec),
-    files: [SPEC_PATH, COROSYNC_CONF_PATH, UNIT_PATH, RESOURCE_AGENT_PATH, FENCE_AGENT_PATH, AGENT_ENV_PATH],
+    files: [
+      SPEC_PATH,
+      COROSYNC_CONF_PATH,
+      UNIT_PATH,
+      RESOURCE_AGENT_PATH,
+      FENCE_AGENT_PATH,
+      PACEMAKER_ORDER_PATH,
+      AGENT_ENV_PATH,
+    ],
     units: [...MASKED_UNITS, ...WATCHED_UNITS],
     volumeGroups: [...new Set(groups)],
     devices: [...new Set(devices)],
@@ -129,6 +138,7 @@ export function makeDesign(spec: Spec, looks: ReadonlyMap<string, Look>, choice:
     ? [
         { name: "resource-agent", path: RESOURCE_AGENT_PATH, mode: 0o755, text: packaged["resource-agent"] },
         { name: "fence-agent", path: FENCE_AGENT_PATH, mode: 0o755, text: packaged["fence-agent"] },
+        { name: "pacemaker-order", path: PACEMAKER_ORDER_PATH, mode: 0o644, text: packaged["pacemaker-order"] },
         {
           name: "corosync-conf",
           path: COROSYNC_CONF_PATH,

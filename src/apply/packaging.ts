@@ -7,6 +7,7 @@ export const PACKAGED = {
   "resource-agent": "ocf/fileserver",
   "fence-agent": "fence/fence_holdfast",
   "agent-unit": "holdfast-agent.service",
+  "pacemaker-order": "pacemaker-holdfast.conf",
 } as const;
 
 export type PackagedName = keyof typeof PACKAGED;

@@ -6,7 +6,13 @@ import { messageOf } from "../base/fault.ts";
 import { reservationKey } from "../model/derive.ts";
 import type { Spec } from "../model/spec.ts";
 import { quoteForShell } from "../ssh/remote-commands.ts";
-import { COROSYNC_CONF_PATH, FENCE_AGENT_PATH, RESOURCE_AGENT_PATH, UNIT_PATH } from "./design.ts";
+import {
+  COROSYNC_CONF_PATH,
+  FENCE_AGENT_PATH,
+  PACEMAKER_ORDER_PATH,
+  RESOURCE_AGENT_PATH,
+  UNIT_PATH,
+} from "./design.ts";
 import { AUTHKEY_PATH } from "./look.ts";
 import type { NodeShell } from "./node-shell.ts";
 
@@ -16,6 +22,7 @@ const OUR_PATHS: readonly string[] = [
   UNIT_PATH,
   RESOURCE_AGENT_PATH,
   FENCE_AGENT_PATH,
+  PACEMAKER_ORDER_PATH,
   COROSYNC_CONF_PATH,
   AUTHKEY_PATH,
   "/etc/corosync/qdevice",

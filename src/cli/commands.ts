@@ -36,6 +36,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("import director", async () => (await import("./import-director.ts")).IMPORT_DIRECTOR),
   entry("agent", async () => (await import("./agent.ts")).AGENT),
   entry("director", async () => (await import("./director.ts")).DIRECTOR),
+  entry("import pacemaker", async () => (await import("./import-pacemaker.ts")).IMPORT_PACEMAKER),
   entry("drill", async () => (await import("./drill.ts")).drillCommand(findCommand)),
   entry("simulate", async () => (await import("./simulate.ts")).SIMULATE),
   entry("demo", async () => (await import("./demo.ts")).demoCommand(findCommand)),

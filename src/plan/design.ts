@@ -17,7 +17,13 @@ export interface Design {
   readonly consents: readonly string[];
 }
 
-export type FileName = "resource-agent" | "fence-agent" | "agent-unit" | "agent-env" | "corosync-conf";
+export type FileName =
+  | "resource-agent"
+  | "fence-agent"
+  | "agent-unit"
+  | "agent-env"
+  | "pacemaker-order"
+  | "corosync-conf";
 
 export interface DesignedFile {
   readonly name: FileName;

@@ -108,6 +108,7 @@ const FILE_TEXTS: Readonly<Record<FileName, string>> = {
   "fence-agent": "the fence agent fence_holdfast",
   "agent-unit": "the agent's unit",
   "agent-env": "the agent's time scale",
+  "pacemaker-order": "what Pacemaker's start waits for",
   "corosync-conf": "/etc/corosync/corosync.conf",
 };
 
