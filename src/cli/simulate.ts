@@ -89,7 +89,7 @@ export function reportLines(report: SimulationReport, durationMs: number): reado
     `${schedules} schedules from seed ${seed}: ${report.violations} violations`,
     `  ${hours} hours of virtual time, ${report.events} events, ${faults} faults in ${(durationMs / 1000).toFixed(1)} s`,
     `  ${tally.takeovers} takeovers, ${tally.releases} releases, ${tally.fences} fences, ${tally.reboots} restarts of nodes`,
-    `  ${tally.writes} acknowledged writes, ${tally.locks} locks, ${tally.reclaims} reclaims`,
+    `  ${tally.writes} acknowledged writes, ${tally.locks} locks, ${tally.reclaims} reclaims, ${tally.givenUp} locks given up with reason`,
     `  a fenced node answered for at most ${Math.round(tally.doubleOpenMs)} ms beside its successor`,
   ];
 }

@@ -316,14 +316,23 @@ function* reclaimEach(world: World, client: Client, notifications: number): Task
       return reclaimRequest(world, node, server, client.index, lock);
     });
     if (answer === "denied" && world.conditions.statdDied) giveUp(world, client, lock);
+    else if (isLate(world, client)) giveUp(world, client, lock);
     else if (answer !== "granted") lose(world, client, lock, "was refused its reclaim");
   }
+}
+
+/** Notified only after the grace had run to its limit without it, it learns that what it had is gone; all of it. */
+function isLate(world: World, client: Client): boolean {
+  const server = servedBy(world, client)?.site.server;
+  return server?.reachedLimit === true && client.awayMs > server.startedMs;
 }
 
 /** Without statd lockd refuses a reclaim for good, and no order of steps can help that. */
 function giveUp(world: World, client: Client, lock: number): void {
   client.locks.delete(lock);
-  if (world.held[lock] === client.index) world.held[lock] = undefined;
+  if (world.held[lock] !== client.index) return;
+  world.held[lock] = undefined;
+  world.tally.givenUp += 1;
 }
 
 /** sm-notify(8) repeats after 2 s, and each time after twice as long. */

@@ -40,12 +40,18 @@ export function newEngine(nodes: number): SimEngine {
 }
 
 export function startEngine(world: World, node: SimNode): void {
-  after(world.events, node.owner, world.random.between(START_MS_LEAST, START_MS_MOST), () => {
-    node.engine = { ...newEngine(world.nodes.length), running: true, view: new Set([node.index]) };
-    node.engine.startedMs = world.events.nowMs;
-    spawn(world.events, node.owner, decideAgainAndAgain(world, node));
-    connectivityChanged(world);
-  });
+  spawn(world.events, node.owner, startRegistered(world, node));
+}
+
+/** Pacemaker's unit waits for the registration (packaging/pacemaker-holdfast.conf). */
+function* startRegistered(world: World, node: SimNode): Task {
+  const isReady = (): boolean => node.agent?.standing?.good === true || !world.logic.ways.engineWaitsForRegistration;
+  do yield world.random.between(START_MS_LEAST, START_MS_MOST);
+  while (!isReady());
+  node.engine = { ...newEngine(world.nodes.length), running: true, view: new Set([node.index]) };
+  node.engine.startedMs = world.events.nowMs;
+  spawn(world.events, node.owner, decideAgainAndAgain(world, node));
+  connectivityChanged(world);
 }
 
 /** Everybody notices in his own time. */

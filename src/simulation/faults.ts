@@ -8,7 +8,7 @@ import { changed } from "./server.ts";
 import { cutStorage, healStorage, storageChanged } from "./storage-path.ts";
 import { powerCycle } from "./storage.ts";
 import type { Random } from "./random.ts";
-import type { SimNode, World } from "./world.ts";
+import { isInGoodStanding, type SimNode, type World } from "./world.ts";
 
 export interface FaultKind {
   readonly name: string;
@@ -246,6 +246,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
       storageChanged(world);
     },
   },
+  { name: "storage-forgets", weight: 0.5, inject: forget },
 ];
 
 function cutRing(world: World, node: SimNode, both: boolean): void {
@@ -268,6 +269,14 @@ function cutFromStorage(world: World, node: SimNode, how: "answers" | "both", la
     healStorage(world, node);
     world.disturb();
   });
+}
+
+/** Not while somebody is away who would write again: without a reservation nothing holds him back (docs/simulation.md). */
+function forget(world: World): void {
+  if (world.nodes.some((node) => node.on && (node.owner.frozen || !isInGoodStanding(world, node)))) return;
+  say(world, "the storage", "has forgotten every registration");
+  for (const lun of world.luns) powerCycle(lun, false);
+  storageChanged(world);
 }
 
 function healRing(world: World, node: SimNode): void {

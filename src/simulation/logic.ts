@@ -45,6 +45,10 @@ export interface AgentWays {
   readonly notifiesLedgerClients: "always" | "of-a-final-ledger";
   /** A start that finds its node unregistered waits for the registration; else it fails at once. */
   readonly startWaitsForRegistration: boolean;
+  /** The engine runs only on a node that is registered. */
+  readonly engineWaitsForRegistration: boolean;
+  /** While the address is silent nobody can ask for anything: that is no quiet. */
+  readonly silenceIsQuiet: boolean;
   /** /run/holdfast/registered is believed; else an agent that is started anew registers again. */
   readonly remembersRegistration: boolean;
 }
@@ -71,6 +75,8 @@ export const REAL_LOGIC: Logic = {
     unwatched: { v3: true, v4: true },
     notifiesLedgerClients: "always",
     startWaitsForRegistration: false,
+    engineWaitsForRegistration: true,
+    silenceIsQuiet: false,
     remembersRegistration: true,
   },
 };

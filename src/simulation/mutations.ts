@@ -203,7 +203,10 @@ const STANDING: readonly Mutation[] = [
     ways: { ...real.ways, remembersRegistration: false },
   }),
   mutation("start-waits-for-registration", "a start that began before a fence goes on after it", {
-    ways: { ...real.ways, startWaitsForRegistration: true },
+    ways: { ...real.ways, startWaitsForRegistration: true, engineWaitsForRegistration: false },
+  }),
+  mutation("silence-is-quiet", "clients that are kept out count as having nothing to ask for", {
+    ways: { ...real.ways, silenceIsQuiet: true },
   }),
   mutation("overdue-commands-forgotten", "what ran over its bound comes to its end after the release", {
     ways: { ...real.ways, waitsForOverdueCommands: false },
@@ -215,8 +218,11 @@ export const MUTATIONS: readonly Mutation[] = [...ORDER, ...TABLE, ...GRACE, ...
 /** It takes several things that go wrong at once to bring them to light: thousands of schedules. */
 const RARE: ReadonlySet<string> = new Set([
   "late-notifications",
+  "notified-is-forgotten",
   "start-waits-for-registration",
+  "silence-is-quiet",
   "overdue-commands-forgotten",
+  "active-is-empty",
 ]);
 
 /** Each found within some hundred schedules. */

@@ -55,16 +55,28 @@ type AgentAction = (world: World, node: SimNode, agent: SimAgent, endMs: number)
 
 const ACTIONS: Readonly<Record<Action, AgentAction>> = { start, stop, monitor };
 
-function isRefused({ standing }: SimAgent): boolean {
-  return standing === undefined || !standing.good;
+type Refusal = "none" | "passing" | "final";
+
+/** Agent's `refusal`: a registration that is not verified for the moment is waited for, one that has yet to come is not. */
+function refusal(world: World, node: SimNode, { standing }: SimAgent, askedMs: number): Refusal {
+  if (standing?.good === true && !registeredSince(node, askedMs)) return "none";
+  if (standing === undefined || world.logic.ways.startWaitsForRegistration) return "passing";
+  const registered = node.registered.size === world.luns.length && !registeredSince(node, askedMs);
+  return registered && standing.fenced === undefined ? "passing" : "final";
+}
+
+/** The engine may have given this node up in between, when nobody could have taken a key from it. */
+function registeredSince(node: SimNode, askedMs: number): boolean {
+  for (const atMs of node.registered.values()) if (atMs >= askedMs) return true;
+  return false;
 }
 
 function* start(world: World, node: SimNode, agent: SimAgent, endMs: number): Task<Outcome> {
+  const askedMs = world.logic.ways.startWaitsForRegistration ? Infinity : endMs - ACTION_BOUNDS_MS.start;
   while (world.events.nowMs < endMs) {
-    // Whoever was fenced while it had no key would otherwise go on with what was asked before.
-    const unregistered = node.registered.size < world.luns.length;
-    if (unregistered && !world.logic.ways.startWaitsForRegistration) return "failed";
-    if (!isRefused(agent)) {
+    const refused = refusal(world, node, agent, askedMs);
+    if (refused === "final") return "failed";
+    if (refused === "none") {
       const answer = yield* takeover(world, node, agent);
       if (answer === "done") return "success";
       if (answer !== "busy") return "failed";
@@ -103,7 +115,7 @@ function* monitor(world: World, node: SimNode, agent: SimAgent, endMs: number): 
   if (node.site.silenced || isMoving()) return "failed";
   if (world.logic.isEmpty(sightingOf(node))) return "not-running";
   const { state, lacks } = look(world, node);
-  if (state !== "serving" || lacks.length > 0 || isRefused(agent)) return "failed";
+  if (state !== "serving" || lacks.length > 0 || agent.standing?.good !== true) return "failed";
   if ((yield* connect(node)) !== undefined) return "failed";
   return (yield* isHealthy(world, node)) ? "success" : "failed";
 }

@@ -130,6 +130,7 @@ function makeWorld(random: Random, { fileserver, graphs, logic }: LogicCase, tra
       writes: 0,
       locks: 0,
       reclaims: 0,
+      givenUp: 0,
       doubleOpenMs: 0,
     },
   };
@@ -154,7 +155,7 @@ function newNode(index: number, nodes: number, volumes: number): SimNode {
     site: newSite(volumes),
     agent: undefined,
     engine: newEngine(nodes),
-    registered: new Set(),
+    registered: new Map(),
     commands: 0,
   };
 }

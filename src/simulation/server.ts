@@ -25,6 +25,8 @@ export function startServer(world: World, node: SimNode): void {
     v3GraceLasts: fileserver.protocols.includes("v3"),
     v4GraceLasts: mayReclaim.size > 0,
     openedMs: undefined,
+    awaited: new Set(),
+    reachedLimit: false,
     mayReclaim,
     locks: new Map(),
     v4Clients: new Map(),
@@ -64,6 +66,7 @@ export function stopServer(world: World, node: SimNode): void {
 export function endV3Grace(world: World, node: SimNode, server: Server, atLimit: boolean): void {
   if (!server.v3GraceLasts) return;
   server.v3GraceLasts = false;
+  server.reachedLimit = atLimit;
   world.trace?.(world.events.nowMs, node.name, "lockd's grace has ended");
   checkGraceEnd(world, node, server, "v3", atLimit);
 }
@@ -94,8 +97,11 @@ function checkGraceEnd(world: World, node: SimNode, server: Server, protocol: "v
     const contactMs = client.answeredBy === server.number ? client.answeredFirstMs : undefined;
     const limitMs = server.startedMs + world.fileserver.nfs.graceS * 1000;
     const hadTime = contactMs !== undefined && contactMs <= limitMs - RECLAIM_TIME_MS && client.awayMs < contactMs;
-    if (atLimit && !hadTime) {
+    // Cut off in the midst of reclaiming, a client is waited for by what the ledger has of it: not by the newest locks.
+    const interrupted = client.awayMs >= (server.openedMs ?? Infinity) && !server.awaited.has(lockKey(lock));
+    if ((atLimit && !hadTime) || (protocol === "v3" && interrupted)) {
       world.held[lock] = undefined;
+      world.tally.givenUp += 1;
       world.trace?.(world.events.nowMs, client.name, `lock ${lock} is given up: it could not come back in time`);
     } else {
       violate(

@@ -22,7 +22,10 @@ describe("simulation", () => {
     assert.deepEqual(found, []);
     for (const { name } of FAULT_KINDS)
       assert.ok((faults[name] ?? 0) >= 100, `${name} was tried ${faults[name]} times`);
-    for (const [name, count] of Object.entries(tally)) assert.ok(count >= 500, `${name}: ${count}`);
+    // Locks are given up rarely: a client has to be kept away for a whole grace, or in the midst of reclaiming.
+    const { givenUp, ...often } = tally;
+    for (const [name, count] of Object.entries(often)) assert.ok(count >= 500, `${name}: ${count}`);
+    assert.ok(givenUp > 0 && givenUp * 100 < tally.locks, `${givenUp} of ${tally.locks} locks were given up`);
   });
 
   test("a schedule is the same whenever it is run, and traced or not", () => {

@@ -72,6 +72,7 @@ const NOTHING_YET: Tally = {
   writes: 0,
   locks: 0,
   reclaims: 0,
+  givenUp: 0,
   doubleOpenMs: 0,
 };
 
@@ -83,6 +84,7 @@ function add(tally: Tally, more: Tally): void {
   tally.writes += more.writes;
   tally.locks += more.locks;
   tally.reclaims += more.reclaims;
+  tally.givenUp += more.givenUp;
   tally.doubleOpenMs = Math.max(tally.doubleOpenMs, more.doubleOpenMs);
 }
 

@@ -116,7 +116,7 @@ function conclude(world: World, node: SimNode, agent: SimAgent, rules: Rules): N
         lun: lun.name,
         keys: late ? unknown<readonly string[]>("no answer yet") : keys,
         registered,
-        inUse: (registered && keys.known && keys.value.length > 0) || inUse,
+        inUse: (registered && keys.known) || inUse,
         unverifiedMs,
       };
     }),
@@ -159,7 +159,7 @@ function* registerOn(world: World, node: SimNode, agent: SimAgent, names: readon
       const reserved = yield* scsi(world, node, lun, SCSI_BOUND_MS, () => reserve(lun, node.index));
       if (!reserved.known) continue;
     }
-    node.registered.add(lun.name);
+    node.registered.set(lun.name, world.events.nowMs);
     seenOf(world, agent, lun).verifiedAtMs = world.events.nowMs;
     world.trace?.(world.events.nowMs, node.name, `is registered on ${lun.name}`);
   }
@@ -168,8 +168,8 @@ function* registerOn(world: World, node: SimNode, agent: SimAgent, names: readon
 /** Undefined where it did not end within the bound: nothing is certain then. */
 export function* fence(world: World, node: SimNode, victim: SimNode): Task<FenceEnd> {
   const { logic } = world;
-  if (node.agent?.standing === undefined || node.agent.standing.fenced !== undefined)
-    return { outcome: "failed", because: ["this node's own registration is not known"] };
+  if (node.agent?.standing?.good !== true)
+    return { outcome: "failed", because: ["this node is not registered on every LUN"] };
   const luns = new Map(world.luns.map((lun) => [lun.name, lun] as const));
   let state = logic.beginFence({ ownKey: node.key, victimKey: victim.key }, [...luns.keys()]);
   for (;;) {

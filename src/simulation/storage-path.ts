@@ -1,6 +1,6 @@
 /** A node's way to the storage: what waits for it while it is cut, and commands of which no answer comes. */
 import { known, unknown, type Observed } from "../base/observed.ts";
-import { raise, type Task } from "./events.ts";
+import { newSignal, raise, resume, waitAtMost, type Task } from "./events.ts";
 import type { Lun } from "./storage.ts";
 import type { SimNode, World } from "./world.ts";
 
@@ -33,15 +33,22 @@ const ATTEMPTS_MAX = 3;
 export function* scsi<T>(world: World, node: SimNode, lun: Lun, boundMs: number, run: () => T): Task<Observed<T>> {
   const { random } = world;
   yield random.between(1, 4);
-  if (node.cuts.storage === "both") {
-    if (random.chance(0.5)) {
-      const { owner } = node;
-      node.storageWaiters.push(() => {
-        if (owner.living) done(world, lun, run);
-      });
-    }
+  if (node.cuts.storage === "both" && random.chance(0.3)) {
     yield boundMs;
     return unknown("no answer");
+  }
+  if (node.cuts.storage === "both") {
+    // It waits for the path, as initiators let it, and is done then: in time for its asker, or not.
+    const back = newSignal();
+    const late: { said?: { readonly value: T } } = {};
+    const { owner } = node;
+    node.storageWaiters.push(() => {
+      if (!owner.living) return;
+      late.said = { value: done(world, lun, run) };
+      resume(owner, () => raise(back));
+    });
+    yield* waitAtMost(world.events, owner, back, boundMs);
+    return late.said === undefined ? unknown("no answer") : known(late.said.value);
   }
   const attentions = lun.attentions[node.index] ?? 0;
   lun.attentions[node.index] = Math.max(0, attentions - ATTEMPTS_MAX);

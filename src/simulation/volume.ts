@@ -20,7 +20,9 @@ export function newVolume(index: number, name: string, lun: Lun, clients: number
 /** Undefined where the storage refuses the write with which every mount begins. */
 export function mount(world: World, node: SimNode, volume: Volume): Mount | undefined {
   if (!mayWrite(volume.lun, node.index)) return undefined;
-  if (!volume.lun.keys.has(node.index) || volume.lun.holder === undefined)
+  // A storage that has just forgotten everybody lets everybody write: the watch is told of it in a moment.
+  const { keys, holder } = volume.lun;
+  if (keys.size > 0 && (!keys.has(node.index) || holder === undefined))
     violate(world, "mount-needs-registration", `${node.name} mounts ${volume.name} without a registration that counts`);
   for (const other of world.nodes) {
     const theirs = other.site.mounts[volume.index];

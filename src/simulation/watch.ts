@@ -38,10 +38,16 @@ export function startWatch(
     ended: newSignal(),
   };
   agent.watch = watch;
+  if (node.site.server !== undefined) node.site.server.awaited = awaitedOf(begin.inherited);
   spawn(world.events, agent.owner, lookAgainAndAgain(world, node, watch), () => {
     watch.over = true;
     raise(watch.ended);
   });
+}
+
+function awaitedOf({ ledger }: Inheritance): ReadonlySet<string> {
+  const locks = ledger.known ? (ledger.value?.v3Locks ?? []) : [];
+  return new Set(locks.filter(({ steady }) => steady).map(({ key }) => key));
 }
 
 /** An agent that was started anew beside a serving fileserver: what the one before it knew, from the volume. */
@@ -95,6 +101,10 @@ function* lookOnce(world: World, node: SimNode, watch: SimWatch): Task {
   const state = stateMount(node);
   if (server === undefined || state === undefined) return;
   const { nowMs } = world.events;
+  if (node.site.silenced && !world.logic.ways.silenceIsQuiet) {
+    watch.state = { ...watch.state, changedAtMs: nowMs };
+    return;
+  }
   const now = { monotonicMs: nowMs, wallMs: nowMs, v4GraceLasts: server.v4GraceLasts };
   const outcome = world.logic.watchLook(watch.start, watch.state, sightOf(world, server, state.view), now);
   if (outcome.endV3Grace !== undefined) {

@@ -68,6 +68,8 @@ export interface Tally {
   writes: number;
   locks: number;
   reclaims: number;
+  /** Locks of clients that were kept away from reclaiming for too long. */
+  givenUp: number;
   /** Longest time for which a fenced node went on answering. */
   doubleOpenMs: number;
 }
@@ -103,8 +105,8 @@ export interface SimNode {
   engine: SimEngine;
   /** Its reservation key. */
   readonly key: string;
-  /** /run/holdfast/registered: LUNs on which it has registered in this boot. */
-  readonly registered: Set<string>;
+  /** /run/holdfast/registered: LUNs on which it has registered in this boot, and when. */
+  readonly registered: Map<string, number>;
   /** Commands that a holder is at; they outlive the agent. */
   commands: number;
 }
@@ -167,6 +169,10 @@ export interface Mount {
 export interface Server {
   readonly number: number;
   readonly startedMs: number;
+  /** Locks of which the ledger said before it opened that they had been held for a while. */
+  awaited: ReadonlySet<string>;
+  /** lockd's grace was ended by its limit: whoever was not back by then was given up. */
+  reachedLimit: boolean;
   v3GraceLasts: boolean;
   v4GraceLasts: boolean;
   openedMs: number | undefined;
