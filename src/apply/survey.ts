@@ -171,6 +171,11 @@ function clusterOf(spec: Spec, looks: ReadonlyMap<string, Look>): Observed<Clust
       quorum: state.quorum,
       nodes: state.nodes.map(({ name, online, unclean }) => ({ name, online, unclean })),
       fileservers: new Map(spec.fileservers.map(({ name }) => [name as string, placeOf(state, name)])),
+      heldBack: new Set(
+        state.resources.flatMap(({ id, targetRole, managed }) =>
+          targetRole === "Stopped" || !managed || state.maintenance ? [id] : [],
+        ),
+      ),
     });
   } catch (error) {
     return unknown(messageOf(error));

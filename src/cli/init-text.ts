@@ -3,6 +3,7 @@ import { parseAddress } from "../model/address.ts";
 
 export interface InitAnswers {
   readonly cluster: string;
+  readonly engine: string;
   readonly nodes: readonly { readonly name: string; readonly addresses: readonly string[] }[];
   readonly fileserver: string;
   readonly hostname: string;
@@ -10,9 +11,13 @@ export interface InitAnswers {
   readonly address: string;
   readonly interface: string;
   readonly device: string;
+  /** What the volume group is to be made of, where it is to be made. */
+  readonly disks?: readonly string[];
   readonly filesystem: string;
   /** Who may mount, read and write. */
   readonly client: string;
+  /** Of the machine that the file is written on, for ssh to the nodes. */
+  readonly sshConfig?: string;
 }
 
 /** The text; `parseSpec` judges the answers in it. */
@@ -20,6 +25,7 @@ export function initText(answers: InitAnswers): string {
   const nodes = answers.nodes.map(
     (node) => `    - { name: ${scalar(node.name)}, addresses: [${node.addresses.map(scalar).join(", ")}] }`,
   );
+  const disks = answers.disks === undefined ? "" : `, disks: [${answers.disks.map(scalar).join(", ")}]`;
   return `# What the cluster is to be. \`holdfast check\` validates this file, \`holdfast plan\` says what it would change.
 # Every key: docs/spec.md. For completion in an editor: holdfast schema > holdfast.schema.json
 apiVersion: holdfast/v1
@@ -27,13 +33,13 @@ apiVersion: holdfast/v1
 cluster:
   # fsids, MAC addresses and reservation keys are derived from the name: choose it once.
   name: ${scalar(answers.cluster)}
-  # standalone: fileservers move when told to (holdfast move).
-  engine: standalone
+  # pacemaker: a lost node is fenced and its fileservers are taken over. standalone: they move when told to.
+  engine: ${scalar(answers.engine)}
   # The machines that can carry fileservers; one address per cluster link.
   nodes:
 ${nodes.join("\n")}
-  # How an admin's machine reaches the nodes, if not by ~/.ssh/config:
-  # ssh: { config: ssh_config }
+${answers.engine === "pacemaker" ? FENCING : ""}  # How an admin's machine reaches the nodes, if not by ~/.ssh/config:
+${answers.sshConfig === undefined ? "  # ssh: { config: ssh_config }" : `  ssh: { config: ${scalar(answers.sshConfig)} }`}
 
 fileservers:
   - name: ${scalar(answers.fileserver)}
@@ -51,7 +57,7 @@ fileservers:
     # protocols: [v3, v4]
     volumes:
       # VG/LV on shared storage, or a disk below /dev/disk/by-id/. The volume group belongs to this fileserver alone.
-      - { name: data, device: ${scalar(answers.device)}, filesystem: ${scalar(answers.filesystem)} }
+      - { name: data, device: ${scalar(answers.device)}, filesystem: ${scalar(answers.filesystem)}${disks} }
     exports:
       - path: /export/data
         volume: data
@@ -62,6 +68,12 @@ fileservers:
     # placement: { prefer: ${scalar(answers.nodes[0]?.name ?? "n1")}, failback: manual }
 `;
 }
+
+const FENCING = `  # How a node is kept from writing when it is lost. scsi: persistent reservations on the volumes' LUNs.
+  fencing: [{ agent: scsi }]
+  # How soon a node counts as lost: patient (22 s), balanced (7 s), fast (2 s). See docs/cluster.md.
+  # detection: balanced
+`;
 
 const PLAIN = /^[A-Za-z0-9/][A-Za-z0-9/._:-]*$/;
 

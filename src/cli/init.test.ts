@@ -8,6 +8,7 @@ import { matchesGolden } from "../../tests/golden.ts";
 import { recordRun } from "../../tests/recorded-io.ts";
 import { Fault } from "../base/fault.ts";
 import { parseSpec } from "../model/load.ts";
+import type { Scouted } from "../apply/scout.ts";
 import { askOn, gatherAnswers, INIT, type Ask, type Surroundings } from "./init.ts";
 import { initText, type InitAnswers } from "./init-text.ts";
 
@@ -34,6 +35,7 @@ describe("answers", () => {
     const answers = await gatherAnswers({ address: "10.77.0.50", device: "home/data" }, here, ask);
     assert.deepEqual(answers, {
       cluster: "holdfast",
+      engine: "standalone",
       nodes: [{ name: "n1", addresses: ["10.77.0.11"] }],
       fileserver: "home",
       hostname: "home.lab.example",
@@ -67,7 +69,7 @@ describe("answers", () => {
     };
     const answers = await gatherAnswers(given, here, nobody);
     assert.deepEqual(answers.nodes[1], { name: "n2", addresses: ["10.77.0.12", "10.78.0.12"] });
-    await assert.rejects(gatherAnswers({ ...given, node: ["n1"] }, here, nobody), /--node n1 is not a node/);
+    await assert.rejects(gatherAnswers({ ...given, node: ["n1="] }, here, nobody), /--node n1= is not a node/);
   });
 });
 
@@ -102,6 +104,31 @@ describe("questions", () => {
 });
 
 describe("the text", () => {
+  test("of a cluster that told of itself needs an address and a name only", async () => {
+    const scouted: Scouted = {
+      nodes: ["n1", "n2"].map((name, index) => ({
+        name,
+        addresses: [`10.77.0.1${index + 1}`, `10.78.0.1${index + 1}`],
+      })),
+      links: here.links,
+      emptyDisks: ["/dev/disk/by-id/wwn-0x1"],
+    };
+    const answers = await gatherAnswers({ address: "10.77.0.50" }, here, nobody, scouted);
+    const text = initText({ ...answers, sshConfig: "ssh_config" });
+    const parsed = parseSpec(text);
+    assert.ok(parsed.ok, JSON.stringify(parsed));
+    assert.equal(parsed.spec.cluster.engine, "pacemaker");
+    assert.deepEqual(parsed.spec.fileservers[0]?.volumes[0]?.disks, ["/dev/disk/by-id/wwn-0x1"]);
+    matchesGolden("init/cluster.yaml", text);
+  });
+
+  test("takes nodes by their names or with their addresses, not mixed", async () => {
+    const wrong = { json: true, node: ["n1", "n2=10.77.0.12"], file: join(folder, "mixed.yaml") };
+    await assert.rejects(recordRun(INIT, wrong), { kind: "invalid", code: "init-node" });
+    const hostile = { json: true, node: ["-oProxyCommand"], file: join(folder, "hostile.yaml") };
+    await assert.rejects(recordRun(INIT, hostile), { kind: "invalid", code: "init-node" });
+  });
+
   test("is a valid spec with comments", async () => {
     const answers = await gatherAnswers({ address: "10.77.0.50", device: "home/data" }, here, nobody);
     const text = initText(answers);
@@ -135,6 +162,9 @@ describe("the text", () => {
       fc.property(answer, answer, (one, other) => {
         const answers: InitAnswers = {
           cluster: one,
+          engine: other,
+          disks: [one],
+          sshConfig: other,
           nodes: [{ name: other, addresses: [one] }],
           fileserver: other,
           hostname: one,

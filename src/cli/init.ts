@@ -5,9 +5,21 @@ import { hostname, networkInterfaces } from "node:os";
 import { createInterface } from "node:readline";
 import { Fault, messageOf } from "../base/fault.ts";
 import { contains, formatCidr, networkOf, parseAddress, parseCidr, specialAddress } from "../model/address.ts";
-import { checkCidr, checkDevice, checkHostname, checkInterface, checkName, type LeafCheck } from "../model/leaf.ts";
+import {
+  checkCidr,
+  checkDevice,
+  checkDiskPath,
+  checkHostname,
+  checkInterface,
+  checkName,
+  type LeafCheck,
+} from "../model/leaf.ts";
 import { parseSpec } from "../model/load.ts";
 import { specFault } from "../model/problem.ts";
+import { nodeShell } from "../apply/node-shell.ts";
+import { combineScouts, readScout, SCOUT_SCRIPT, type Scouted } from "../apply/scout.ts";
+import { remoteCommands } from "../ssh/remote-commands.ts";
+import { systemCommands } from "../system/commands.ts";
 import type { CliCommand, Option } from "./command.ts";
 import { initText, type InitAnswers } from "./init-text.ts";
 
@@ -28,14 +40,20 @@ const OPTIONS: readonly Option[] = [
   { flags: "-f, --file <path>", help: "the file to write", default: "holdfast.yaml" },
   { flags: "--cluster <name>", help: "the cluster's name", default: "holdfast" },
   {
-    flags: "--node <name=address...>",
-    help: "a node and its addresses, e.g. n1=10.77.0.11,10.78.0.11; by default this machine",
+    flags: "--node <name...>",
+    help: "a node: its name, and it is asked for the rest by ssh; or with its addresses, e.g. n1=10.77.0.11,10.78.0.11; by default this machine",
   },
   { flags: "--fileserver <name>", help: "the first fileserver's name", default: "home" },
   { flags: "--hostname <name>", help: "the name by which clients mount it" },
   { flags: "--address <address>", help: "its address, e.g. 10.77.0.50/24" },
   { flags: "--interface <name>", help: "the nodes' interface to the clients; by default the one with that network" },
   { flags: "--device <device>", help: "its first volume: VG/LV, or a path below /dev/disk/by-id/" },
+  {
+    flags: "--disk <path>",
+    help: "the disk that apply makes the volume group of; by default one that all nodes see empty",
+  },
+  { flags: "--engine <engine>", help: "pacemaker or standalone; by default pacemaker where there are several nodes" },
+  { flags: "--ssh-config <path>", help: "an OpenSSH configuration that leads to the nodes" },
   { flags: "--filesystem <kind>", help: "xfs or ext4", default: "xfs" },
   { flags: "--client <match>", help: "who may mount, read and write; by default the address's network" },
 ];
@@ -50,20 +68,28 @@ export const INIT: CliCommand = {
   run: async ({ options, io }) => {
     const path = textOption(options, "file") ?? "holdfast.yaml";
     if (existsSync(path)) throw exists(path);
-    const answers = await ask(process.stdin.isTTY && !io.json, options);
+    const answers = await ask(
+      process.stdin.isTTY && !io.json,
+      options,
+      await scoutNodes(options, (line) => io.progress(line)),
+    );
     const text = initText(answers);
     const parsed = parseSpec(text);
     if (!parsed.ok) throw specFault(path, parsed.problems);
     await writeNew(path, text);
     io.document({ path, answers });
     io.say(`wrote ${path}: cluster ${answers.cluster}, fileserver ${answers.fileserver} at ${answers.address}`);
-    io.say("look through it, then: holdfast check, holdfast plan");
+    io.say("look through it, then: holdfast check, holdfast plan, holdfast apply");
     return 0;
   },
 };
 
-async function ask(interactive: boolean, options: Readonly<Record<string, unknown>>): Promise<InitAnswers> {
-  if (!interactive) return gatherAnswers(options, surroundings(), askNobody);
+async function ask(
+  interactive: boolean,
+  options: Readonly<Record<string, unknown>>,
+  scouted: Scouted | undefined,
+): Promise<InitAnswers> {
+  if (!interactive) return gatherAnswers(options, surroundings(), askNobody, scouted);
   const terminal = createInterface({ input: process.stdin });
   try {
     const lines = terminal[Symbol.asyncIterator]();
@@ -71,6 +97,7 @@ async function ask(interactive: boolean, options: Readonly<Record<string, unknow
       options,
       surroundings(),
       askOn(lines, (text) => void process.stderr.write(text)),
+      scouted,
     );
   } finally {
     terminal.close();
@@ -80,9 +107,12 @@ async function ask(interactive: boolean, options: Readonly<Record<string, unknow
 /** Options first, then what the machine knows, then questions; a Fault names every option that is still missing. */
 export async function gatherAnswers(
   options: Readonly<Record<string, unknown>>,
-  here: Surroundings,
+  machine: Surroundings,
   ask: Ask,
+  scouted?: Scouted,
 ): Promise<InitAnswers> {
+  // What the nodes have counts; this machine may be none of them.
+  const here = scouted === undefined ? machine : { ...machine, links: scouted.links };
   const missing: string[] = [];
   const need = async (option: string, question: string, check: LeafCheck, suggestion?: string): Promise<string> => {
     const given = textOption(options, option) ?? (await ask(question, suggestion, check)) ?? suggestion;
@@ -101,12 +131,23 @@ export async function gatherAnswers(
     textOption(options, "interface") ??
     link?.interface ??
     (address === "" ? "" : await need("interface", "the nodes' interface to the clients", checkInterface));
-  const device = await need("device", "first volume, VG/LV or a path below /dev/disk/by-id/", checkDevice);
+  const [disk] =
+    textOption(options, "disk") === undefined ? (scouted?.emptyDisks ?? []) : [textOption(options, "disk")];
+  const newVolume = disk !== undefined && textOption(options, "device") === undefined;
+  const device = newVolume
+    ? `${fileserver}/data`
+    : await need("device", "first volume, VG/LV or a path below /dev/disk/by-id/", checkDevice);
+  const disks = newVolume ? [await need("disk", "empty disk for the first volume", checkDiskPath, disk)] : undefined;
   if (missing.length > 0) throw incomplete(missing);
   const cidr = parseCidr(address);
+  const nodes = scouted?.nodes ?? nodesFrom(options["node"], here);
+  const sshConfig = textOption(options, "sshConfig");
   return {
     cluster: textOption(options, "cluster") ?? "holdfast",
-    nodes: nodesFrom(options["node"], here),
+    engine: textOption(options, "engine") ?? (nodes.length > 1 ? "pacemaker" : "standalone"),
+    nodes,
+    ...(disks === undefined ? {} : { disks }),
+    ...(sshConfig === undefined ? {} : { sshConfig }),
     fileserver,
     hostname: host,
     address,
@@ -117,6 +158,51 @@ export async function gatherAnswers(
       textOption(options, "client") ??
       (cidr === undefined ? "" : formatCidr(networkOf(cidr.address, cidr.prefixLength))),
   };
+}
+
+const SCOUT_TIMEOUT_MS = 60_000;
+
+/** Nodes that were given by their names alone are asked for the rest; undefined where none was. */
+async function scoutNodes(
+  options: Readonly<Record<string, unknown>>,
+  progress: (line: string) => void,
+): Promise<Scouted | undefined> {
+  const given = Array.isArray(options["node"]) ? options["node"].map(String) : [];
+  const bare = given.filter((node) => !node.includes("="));
+  if (bare.length === 0) return undefined;
+  if (bare.length < given.length) {
+    throw new Fault({
+      kind: "invalid",
+      code: "init-node",
+      what: "some nodes are given with their addresses, and some without",
+      remedy: "give all of them by their names, or all with NAME=ADDRESS,ADDRESS",
+    });
+  }
+  const bad = bare.find((node) => checkName(node) !== undefined);
+  if (bad !== undefined) {
+    throw new Fault({
+      kind: "invalid",
+      code: "init-node",
+      what: `--node ${bad} is not the name of a node`,
+      remedy: "write e.g. --node n1 n2",
+    });
+  }
+  const config = textOption(options, "sshConfig");
+  progress(`asking ${bare.join(", ")} …`);
+  const scouts = await Promise.all(
+    bare.map(async (host) => {
+      const remote = { host, ...(config === undefined ? {} : { configPath: config }) };
+      const shell = nodeShell(host, remoteCommands(systemCommands({ timeScale: 1 }), remote));
+      const scout = readScout(await shell.must(SCOUT_SCRIPT, SCOUT_TIMEOUT_MS, "asking it"));
+      if (scout !== undefined) return scout;
+      throw new Fault({
+        code: "look-cut-short",
+        what: `${host} did not answer to the end`,
+        remedy: `try: ssh ${host} true`,
+      });
+    }),
+  );
+  return combineScouts(scouts);
 }
 
 function incomplete(missing: readonly string[]): Fault {

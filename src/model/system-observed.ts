@@ -70,4 +70,6 @@ export interface ClusterObservation {
   readonly nodes: readonly { readonly name: string; readonly online: boolean; readonly unclean: boolean }[];
   /** Fileservers by name, with the node that each runs on. */
   readonly fileservers: ReadonlyMap<string, string | undefined>;
+  /** Fileservers that an operator keeps stopped or out of the cluster's hands. */
+  readonly heldBack: ReadonlySet<string>;
 }

@@ -6,7 +6,7 @@ import { sampleWith } from "../../tests/sample-spec.ts";
 import { known, unknown } from "../base/observed.ts";
 import { specHash } from "../model/derive.ts";
 import { loadSpec } from "../model/load.ts";
-import type { FileserverState, NodeObservation, ObservedCluster } from "../model/observed.ts";
+import { unknownNode, type FileserverState, type NodeObservation, type ObservedCluster } from "../model/observed.ts";
 import type { Spec } from "../model/spec.ts";
 import type { DeviceObservation, SystemObservation, UnitObservation } from "../model/system-observed.ts";
 import { planCluster } from "./cluster.ts";
@@ -167,6 +167,54 @@ describe("the plan of a cluster", () => {
     const kinds = actions.map((action) => action.kind);
     assert.ok(kinds.indexOf("release") < kinds.indexOf("write-spec"));
     assert.ok(kinds.lastIndexOf("reload-agent") < kinds.indexOf("takeover"));
+  });
+
+  test("without a node that left: out of the ring in good order first, forgotten when the others know", () => {
+    const third = ["  ssh: {", "    - { name: n3, addresses: [10.77.0.13, 10.78.0.13] }\n  ssh: {"] as const;
+    const before = loadSpec(sampleWith(PACEMAKER, DISKS, third), "before");
+    const nodes = [
+      set("n1", { home: "serving", media: "warm" }, { files: new Map() }, before),
+      set("n2", { home: "warm", media: "warm" }, { files: new Map() }, before),
+      set("n3", { home: "warm", media: "serving" }, {}, before),
+    ];
+    const kinds = golden("node-leaves", spec, { nodes }, inOrder).map((action) => action.kind);
+    assert.ok(kinds.indexOf("retire-node") < kinds.indexOf("write-file"));
+    assert.ok(kinds.indexOf("reload-corosync") < kinds.indexOf("forget-node"));
+  });
+
+  test("without a node that is dead for good, as soon as the cluster knows it is", () => {
+    const dead = unknownNode("n3", "ssh: no route");
+    const cluster = (unclean: boolean) =>
+      known({
+        quorum: true,
+        nodes: [
+          { name: "n1", online: true, unclean: false },
+          { name: "n3", online: false, unclean },
+        ],
+        fileservers: new Map(),
+        heldBack: new Set<string>(),
+      });
+    const nodes = [...settled.nodes, dead];
+    const fenced = makePlan(spec, { nodes, cluster: cluster(false) }, inOrder);
+    assert.deepEqual(fenced.report.blocked, []);
+    assert.deepEqual(
+      fenced.plan.actions.map((action) => action.kind),
+      ["forget-node"],
+    );
+    const unclean = makePlan(spec, { nodes, cluster: cluster(true) }, inOrder);
+    assert.ok(unclean.report.blocked.some((note) => note.about === "n3"));
+  });
+
+  test("waits for nothing that somebody keeps stopped, and says so", () => {
+    const nodes = [set("n1", { home: "serving", media: "warm" }), set("n2", { home: "warm", media: "warm" })];
+    const cluster = known({ quorum: true, nodes: [], fileservers: new Map(), heldBack: new Set(["media"]) });
+    const { plan, report } = makePlan(spec, { nodes, cluster }, inOrder);
+    assert.deepEqual(plan.actions, []);
+    assert.deepEqual(
+      report.notes.map((note) => note.code),
+      ["held-back"],
+    );
+    assert.equal(makePlan(spec, { nodes }, inOrder).plan.actions[0]?.kind, "settle");
   });
 
   test("its number is one more than any that was seen", () => {

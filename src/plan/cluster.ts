@@ -12,9 +12,10 @@ export interface ClusterPlan {
   /** When it runs. */
   readonly after: readonly ClusterAction[];
   readonly blocked: readonly Note[];
+  readonly notes: readonly Note[];
 }
 
-const NOTHING: ClusterPlan = { before: [], start: [], after: [], blocked: [] };
+const NOTHING: ClusterPlan = { before: [], start: [], after: [], blocked: [], notes: [] };
 
 /** @param prepare what is done to the nodes before: a new corosync.conf has to be taken over by a running cluster. */
 export function planCluster(world: World, design: Design, prepare: readonly Action[]): ClusterPlan {
@@ -56,7 +57,20 @@ export function planCluster(world: World, design: Design, prepare: readonly Acti
       ...settle(world, first.name),
     ],
     blocked: blocks,
+    notes: heldBackNotes(world),
   };
+}
+
+/** Whoever stopped it wants it so; a plan does not start it behind their back. */
+function heldBackNotes(world: World): readonly Note[] {
+  return world.desired.fileservers
+    .filter(({ name }) => world.heldBack.has(name))
+    .map(({ name }) => ({
+      code: "held-back",
+      about: name,
+      what: `somebody keeps ${name} stopped, or out of the cluster's hands`,
+      remedy: `crm_resource --resource ${name} --meta --delete-parameter target-role, or --delete-parameter is-managed`,
+    }));
 }
 
 type KnownNode = { readonly name: string; readonly system: NonNullable<ReturnType<typeof systemOf>> };
@@ -113,7 +127,9 @@ function forgetActions(world: World, node: string | undefined): readonly Cluster
 
 /** Waiting is an action too: whoever applied wants to know that it serves. */
 function settle(world: World, node: string): readonly ClusterAction[] {
-  const waiting = world.desired.fileservers.map((each) => each.name as string).filter((name) => !isServed(world, name));
+  const waiting = world.desired.fileservers
+    .map((each) => each.name as string)
+    .filter((name) => !isServed(world, name) && !world.heldBack.has(name));
   if (waiting.length === 0) return [];
   return [{ kind: "settle", node, fileservers: waiting, because: "the cluster brings them into service" }];
 }

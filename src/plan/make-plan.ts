@@ -88,7 +88,7 @@ function planNodes(world: World, design: Design): Around {
     ],
     after: design.pacemaker === undefined ? retire : [],
     blocked: [...system.blocked, ...volumes.blocked, ...cluster.blocked],
-    notes: [...system.notes, ...volumes.notes],
+    notes: [...system.notes, ...volumes.notes, ...cluster.notes],
   };
 }
 

@@ -172,4 +172,5 @@ export type NoteCode =
   | "name-not-resolved"
   | "firewall-there"
   | "auto-activation"
-  | "newer-program";
+  | "newer-program"
+  | "held-back";

@@ -57,7 +57,7 @@ export function actionDeed(action: Action): string {
     case "reload-agent":
       return "reload the agent";
     case "retire-node":
-      return "remove the spec and stop the agent";
+      return "end its services, and take its key and Holdfast off";
     case "takeover":
       return `take ${action.fileserver} over`;
     case "release":

@@ -15,6 +15,8 @@ export interface World {
   readonly forgotten: readonly string[];
   /** Nodes of which the cluster, with a quorum, knows that they are down: nothing runs there. */
   readonly down: ReadonlySet<string>;
+  /** Fileservers that somebody keeps stopped in the cluster, or out of its hands. */
+  readonly heldBack: ReadonlySet<string>;
   /** The fileserver as the nodes know it: from the newest known spec on any node, undefined where none has it. */
   readonly installed: ReadonlyMap<string, FileserverSpec>;
 }
@@ -35,6 +37,7 @@ export function makeWorld(desired: Spec, observed: ObservedCluster): World {
     strangers,
     forgotten: forgottenNodes(all),
     down: downNodes(observed),
+    heldBack: (observed.cluster?.known === true ? observed.cluster.value?.heldBack : undefined) ?? new Set(),
     installed: installedFileservers(all),
   };
 }
