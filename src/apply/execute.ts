@@ -23,12 +23,14 @@ export interface ExecuteParts {
   readonly progress: (line: string) => void;
 }
 
-/** Kinds that are done on one node and concern no other. */
+/**
+ * Kinds that are done on one node and concern no other. Agents that run already start again one after the other: a
+ * cluster in which all of them are away at once can fence nobody.
+ */
 const OF_ONE_NODE: ReadonlySet<Action["kind"]> = new Set<Action["kind"]>([
   "install-agent",
   "start-agent",
   "write-spec",
-  "reload-agent",
   "retire-node",
   "mask-units",
   "install-packages",
