@@ -1,40 +1,62 @@
-/** The link that carries a fileserver's addresses: opened by its holder, taken down at once by a write to sysfs. */
+/**
+ * The link that carries a fileserver's addresses, opened, held and taken down by writes to sysfs (net/core/net-sysfs.c):
+ * no program, no thread, nothing that could wait for a disk. Under load one start of ip(8) took longer than all else that
+ * a release does while clients wait.
+ */
 import { readFileSync, writeFileSync } from "node:fs";
-import { OPEN_GROUP } from "../linux/hold-filter.ts";
-import type { HolderCommand } from "../linux/holder.ts";
+import { HOLD_GROUP, OPEN_GROUP } from "../linux/hold-filter.ts";
 import type { FileserverSpec } from "../model/spec.ts";
 import { toolPath } from "../system/tools.ts";
-import { insidePath, LINK_FLAGS } from "./places.ts";
-
-/** Link up and in the group that lets requests in; routes went with the link when it was last down. */
-export function openLinkCommands(fileserver: FileserverSpec): readonly HolderCommand[] {
-  const ip = toolPath("ip");
-  return [
-    [ip, "link", "set", "eth0", "group", String(OPEN_GROUP), "up"],
-    ...fileserver.gateways.map((gateway): HolderCommand => [
-      ip,
-      "route",
-      "replace",
-      "default",
-      "via",
-      gateway,
-      "dev",
-      "eth0",
-    ]),
-  ];
-}
+import { runInside, type HolderClient } from "./holder-client.ts";
+import { insidePath, LINK_FOLDER } from "./places.ts";
 
 const IFF_UP = 1;
 
+/** Into the group in which the filter holds requests (linux/hold-filter.ts). Throws where the link is gone. */
+export function holdLink(insidePid: number): void {
+  writeFileSync(file(insidePid, "netdev_group"), String(HOLD_GROUP));
+}
+
+/** Up, and in the group that lets requests in; routes went with the link when it was last down. */
+export async function openLink(
+  fileserver: FileserverSpec,
+  holder: HolderClient,
+  insidePid: number,
+  boundMs: number,
+): Promise<void> {
+  writeFileSync(file(insidePid, "netdev_group"), String(OPEN_GROUP));
+  const flags = file(insidePid, "flags");
+  writeFileSync(flags, `0x${(readFlags(flags) | IFF_UP).toString(16)}`);
+  const ip = toolPath("ip");
+  const routes = fileserver.gateways.map((gateway) => [
+    ip,
+    "route",
+    "replace",
+    "default",
+    "via",
+    gateway,
+    "dev",
+    "eth0",
+  ]);
+  if (routes.length > 0) await runInside(holder, routes, boundMs);
+}
+
 /**
- * Takes the link down by its flags in sysfs (flags_store, net/core/net-sysfs.c): no program, no thread, nothing that
- * could wait for a disk. True where it was up. Throws where the namespace or the link is gone.
+ * Takes the link down. True where it was up. Throws where the namespace or the link is gone.
  *
  * @param flagsFile of a test; else the link's own, through a process inside.
  */
-export function takeLinkDown(insidePid: number, flagsFile = insidePath(insidePid, LINK_FLAGS)): boolean {
-  const flags = Number.parseInt(readFileSync(flagsFile, "utf8"), 16);
+export function takeLinkDown(insidePid: number, flagsFile = file(insidePid, "flags")): boolean {
+  const flags = readFlags(flagsFile);
   if ((flags & IFF_UP) === 0) return false;
   writeFileSync(flagsFile, `0x${(flags & ~IFF_UP).toString(16)}`);
   return true;
+}
+
+function readFlags(path: string): number {
+  return Number.parseInt(readFileSync(path, "utf8"), 16);
+}
+
+function file(insidePid: number, name: string): string {
+  return insidePath(insidePid, `${LINK_FOLDER}/${name}`);
 }

@@ -2,7 +2,7 @@
 import { access, readdir, readFile, readlink } from "node:fs/promises";
 import { parseMountinfo, type Mount } from "../linux/mountinfo.ts";
 import { HOLDER_FILES } from "../linux/holder.ts";
-import { holderFolder, insidePath, LINK_FLAGS, scopeFolder } from "./places.ts";
+import { holderFolder, insidePath, LINK_FOLDER, scopeFolder } from "./places.ts";
 
 export interface ScopeProcess {
   readonly pid: number;
@@ -51,13 +51,13 @@ export async function nfsdThreads(pid: number): Promise<number> {
 
 /** IFF_UP is bit 0 of the flags (linux/if.h); the sysfs mounted inside shows the fileserver's own links. */
 export async function linkIsUp(pid: number): Promise<boolean> {
-  const text = await readOptional(insidePath(pid, LINK_FLAGS));
+  const text = await readOptional(insidePath(pid, `${LINK_FOLDER}/flags`));
   return text !== undefined && (parseInt(text, 16) & 1) === 1;
 }
 
 /** The group that the fileserver's link is in (ip-link(8)); undefined where there is no link. */
 export async function linkGroup(pid: number): Promise<number | undefined> {
-  const text = await readOptional(insidePath(pid, "/run/holdfast/sys/class/net/eth0/netdev_group"));
+  const text = await readOptional(insidePath(pid, `${LINK_FOLDER}/netdev_group`));
   return text === undefined ? undefined : Number(text);
 }
 

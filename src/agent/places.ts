@@ -36,7 +36,7 @@ export function volumePath(volume: VolumeSpec): string {
 }
 
 /** Of the fileserver's link, in the sysfs mounted inside: it shows the fileserver's own links. */
-export const LINK_FLAGS = "/run/holdfast/sys/class/net/eth0/flags";
+export const LINK_FOLDER = "/run/holdfast/sys/class/net/eth0";
 
 /** State that must survive a move: on the first volume, above its exports, root only. */
 export function statePath(fileserver: FileserverSpec): string {

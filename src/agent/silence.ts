@@ -3,9 +3,9 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { Fault, messageOf } from "../base/fault.ts";
 import { HOLDER_FILES } from "../linux/holder.ts";
 import type { FileserverSpec } from "../model/spec.ts";
-import { openLinkCommands, takeLinkDown } from "./address.ts";
+import { openLink, takeLinkDown } from "./address.ts";
 import { scaled, type Node } from "./context.ts";
-import { runInside, type HolderClient } from "./holder-client.ts";
+import type { HolderClient } from "./holder-client.ts";
 import { linkIsUp } from "./inside.ts";
 import { holderFolder, scopeFolder } from "./places.ts";
 
@@ -39,7 +39,7 @@ export function openSilence(node: Node, fileserver: FileserverSpec, folder = hol
 
     async end(holder, insidePid) {
       try {
-        await runInside(holder, openLinkCommands(fileserver), scaled(node, OPEN_BOUND_MS));
+        await openLink(fileserver, holder, insidePid, scaled(node, OPEN_BOUND_MS));
         if (!(await linkIsUp(insidePid))) throw new Error("the link is still down");
       } catch (error) {
         throw new Fault({

@@ -1,6 +1,6 @@
 /**
  * A filter that lies ready in the fileserver's network namespace and takes effect when its link is put into a group:
- * one `ip link set` where nft would cost three times as long while clients wait.
+ * one write to sysfs where nft would be the start of a program while clients wait.
  *
  * Why requests are held before the server stops: a request that was executed but whose answer is lost is sent again to
  * the next node, which knows nothing of it (the reply cache and the slots of a session are memory, fs/nfsd/nfscache.c).

@@ -2,7 +2,6 @@
 import { rm } from "node:fs/promises";
 import { Fault, messageOf } from "../../base/fault.ts";
 import { nextLedger } from "../../failover/ledger.ts";
-import { HOLD_GROUP } from "../../linux/hold-filter.ts";
 import { parseReceiveQueues, parseSendQueues } from "../../linux/proc-net-tcp.ts";
 import { claim, deactivateVolume, mapperName } from "../../lvm/volume-group.ts";
 import type { FileserverSpec } from "../../model/spec.ts";
@@ -11,6 +10,7 @@ import { runChecked } from "../../system/commands.ts";
 import { servedPorts } from "../../nfs/configuration.ts";
 import { waitFor } from "../../system/clock.ts";
 import { toolPath } from "../../system/tools.ts";
+import { holdLink, takeLinkDown } from "../address.ts";
 import { factsOf, groupOf, scaled, type StepContext } from "../context.ts";
 import { runInside, saidBy } from "../holder-client.ts";
 import {
@@ -77,12 +77,13 @@ export const releaseSteps: ReleaseSteps = {
     return { detail: `${group.name} is labelled for ${successorSystemId}` };
   },
 
-  "hold-requests": async (_, context, boundMs) => {
+  "hold-requests": async (_, context) => {
     if (!(await linkIsUp(context.insidePid()))) return { outcome: "already" };
-    await runInside(context.holder(), [[toolPath("ip"), "link", "set", "eth0", "group", String(HOLD_GROUP)]], boundMs);
+    holdLink(context.insidePid());
+    return undefined;
   },
 
-  "silence-address": async ({ fileserver }, context, boundMs) => {
+  "silence-address": async ({ fileserver }, context) => {
     const pid = context.insidePid();
     if (!(await linkIsUp(pid))) return { outcome: "already" };
     const drain = {
@@ -93,7 +94,7 @@ export const releaseSteps: ReleaseSteps = {
     const drained = await waitFor(context.node.clock, drain, async () =>
       (await unsentBytes(fileserver, pid)) === 0 ? true : undefined,
     );
-    await runInside(context.holder(), [[toolPath("ip"), "link", "set", "eth0", "down"]], boundMs);
+    takeLinkDown(pid);
     return drained === undefined ? { detail: "not every answer was acknowledged" } : undefined;
   },
 

@@ -15,7 +15,7 @@ import { preemptReservation, reservedByOther, reservedByStranger, takeReservatio
 import { waitFor } from "../../system/clock.ts";
 import { runChecked } from "../../system/commands.ts";
 import { toolPath } from "../../system/tools.ts";
-import { openLinkCommands } from "../address.ts";
+import { openLink } from "../address.ts";
 import { factsOf, type StepContext } from "../context.ts";
 import { runInside, saidBy, type HolderResult } from "../holder-client.ts";
 import { linkIsUp, mapperDevice, mountsInside, nfsdThreads, openFiles, scopeProcesses } from "../inside.ts";
@@ -191,7 +191,7 @@ export const takeoverSteps: TakeoverSteps = {
 
   "open-address": async ({ fileserver }, context, boundMs) => {
     await refuseSilentPorts(fileserver);
-    await runInside(context.holder(), openLinkCommands(fileserver), boundMs);
+    await openLink(fileserver, context.holder(), context.insidePid(), boundMs);
     if (!(await linkIsUp(context.insidePid())))
       throw new Fault({ code: "link-not-up", what: `the link of ${fileserver.name} did not come up` });
   },
