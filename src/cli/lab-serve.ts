@@ -1,9 +1,15 @@
 import { Fault } from "../base/fault.ts";
 import type { Spec } from "../model/spec.ts";
 import type { CliCommand, Io } from "./command.ts";
+import { APPLY } from "./apply.ts";
 import { MOVE } from "./move.ts";
 import { askNodes } from "./reach.ts";
 import { readSpecFile } from "./spec-file.ts";
+
+/** The cluster of a lab by `apply`, as an administrator makes it; Pacemaker then starts every fileserver by itself. */
+export async function applyToLab(specPath: string, timeScale: number, io: Io): Promise<void> {
+  await runForProgress(APPLY, [], { file: specPath, yes: true, timeScale: String(timeScale) }, io);
+}
 
 /** Brings every fileserver of a lab that nobody serves into service where it belongs, by `move` as an operator would. */
 export async function serveLab(specPath: string, io: Io): Promise<readonly string[]> {

@@ -3,8 +3,9 @@ import { bringUp } from "../lab/bring-up.ts";
 import { SUITES } from "../lab/recipe.ts";
 
 import type { CliCommand } from "./command.ts";
+import { TIME_SCALE } from "../lab/cluster.ts";
 import { LAB_NAME_OPTION, labNamed, labWorld, numberOption, wordOption } from "./lab-options.ts";
-import { serveLab } from "./lab-serve.ts";
+import { applyToLab, serveLab } from "./lab-serve.ts";
 
 const ENGINES = ["standalone", "pacemaker"] as const;
 const CLUSTERS = ["none", "holdfast", "stock", "stock-tuned"] as const;
@@ -48,7 +49,10 @@ export const LAB_UP: CliCommand = {
       cluster,
       engine: wordOption(options, "engine", ENGINES),
     });
-    const served = report.state.cluster === "holdfast" ? await serveLab(paths.spec, io) : [];
+    const { state } = report;
+    if (state.cluster === "holdfast" && state.engine === "pacemaker")
+      await applyToLab(paths.spec, TIME_SCALE[state.accelerator], io);
+    const served = state.cluster === "holdfast" && state.engine === "standalone" ? await serveLab(paths.spec, io) : [];
     const durationMs = Math.round(performance.now() - startedMs);
     io.say(
       `lab ${name} is up: ${report.machines.map((machine) => machine.name).join(", ")} (${report.state.accelerator}, ${(durationMs / 1000).toFixed(1)} s)`,

@@ -17,7 +17,7 @@ const ANSWER_TRIES_MAX = 120;
 const PREPARE_TIMEOUT_MS = 180_000;
 const INSTALL_TIMEOUT_MS = 120_000;
 /** How many times slower than a real machine an emulated one is allowed to be: it multiplies the agent's bounds. */
-const TIME_SCALE = { tcg: 10, kvm: 1 } as const;
+export const TIME_SCALE = { tcg: 10, kvm: 1 } as const;
 
 /** @param changed machines whose bundle is new: their agent is restarted. */
 export async function setUpHoldfast(
