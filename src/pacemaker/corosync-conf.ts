@@ -3,7 +3,10 @@ import type { ClusterSpec } from "../model/spec.ts";
 import { DETECTION } from "./detection.ts";
 
 export interface CorosyncChoice {
-  /** Multiplies every timing: 1 on real machines, more where machines are emulated. */
+  /**
+   * Multiplies what waits for programs; 1 on real machines. Not the detection: emulation slows processors and not wires,
+   * and corosync has real-time priority.
+   */
   readonly timeScale: number;
   /** Node ids in force: an id once given stays with its node, because Pacemaker knows nodes by it. */
   readonly nodeIds: ReadonlyMap<string, number>;
@@ -18,7 +21,6 @@ export function corosyncConf(cluster: ClusterSpec, choice: CorosyncChoice): stri
     choice.nodeIds,
   );
   const { tokenMs, consensusMs } = DETECTION[cluster.detection];
-  const scaled = (ms: number): string => String(Math.round(ms * choice.timeScale));
   const sections = [
     section("totem", {
       version: "2",
@@ -27,8 +29,8 @@ export function corosyncConf(cluster: ClusterSpec, choice: CorosyncChoice): stri
       // Always: an unencrypted ring can be joined by whoever reaches it, and CVE-2025-30472 needs no more than that.
       crypto_cipher: "aes256",
       crypto_hash: "sha256",
-      token: scaled(tokenMs),
-      consensus: scaled(consensusMs),
+      token: String(tokenMs),
+      consensus: String(consensusMs),
       // With several links the first that works is used; all of them are watched.
       link_mode: "passive",
     }),

@@ -36,7 +36,7 @@ export const DETECTION: Readonly<Record<ClusterSpec["detection"], DetectionTimin
 };
 
 /** From the moment a node falls silent to the moment the others know that it is lost, at most. */
-export function detectionMs(profile: ClusterSpec["detection"], timeScale: number): number {
+export function detectionMs(profile: ClusterSpec["detection"]): number {
   const { tokenMs, consensusMs } = DETECTION[profile];
-  return Math.round((tokenMs + consensusMs) * timeScale);
+  return tokenMs + consensusMs;
 }

@@ -90,7 +90,7 @@ function properties(cluster: ClusterSpec, timeScale: number): readonly Pair[] {
     ["no-quorum-policy", "stop"],
     // A node that learns that it was fenced must not go on for a moment: pacemakerd restarts the machine.
     ["fence-reaction", "panic"],
-    ["priority-fencing-delay", seconds(Math.round(delayS * timeScale))],
+    ["priority-fencing-delay", seconds(delayS)],
     ["stonith-timeout", seconds(Math.round(timeoutS * timeScale))],
   ];
 }
