@@ -1,7 +1,7 @@
 /** Looks at nodes and storage while a fault is under way. Cheap: what it costs the nodes, clients pay. */
 import { messageOf } from "../../base/fault.ts";
 import { waitFor, type Clock } from "../../system/clock.ts";
-import { mountPatternOn, type FileserverTarget } from "../placement.ts";
+import { mountPattern, type FileserverTarget } from "../placement.ts";
 import type { LabFaults, Machines } from "../ports.ts";
 import { parseStorageKeys, serverOf, type ServerSample } from "./servers.ts";
 
@@ -39,16 +39,15 @@ cat iblock_*/"$1"/pr/res_pr_registered_i_pts iblock_*/"$1"/pr/res_holder
 `;
 
 export async function observeServers(settings: ObserverSettings): Promise<Observer> {
-  const { machines, clock, nodes, target, intervalMs = SAMPLE_INTERVAL_MS } = settings;
-  // While all can be asked: a node that is off cannot say how it calls the disk.
-  const patterns = new Map(
-    await Promise.all(nodes.map(async (node) => [node, await mountPatternOn(machines, node, target)] as const)),
-  );
+  const { clock, target, intervalMs = SAMPLE_INTERVAL_MS } = settings;
+  // Whatever the device is called: how a node calls one that it has not activated yet it cannot say, and where this looks
+  // no other fileserver has that path.
+  const pattern = mountPattern({ ...target, devices: [] });
   const samples: ServerSample[] = [];
   const stop = new AbortController();
   const watch = async (): Promise<void> => {
     while (!stop.signal.aborted) {
-      samples.push(await takeSample(settings, patterns));
+      samples.push(await takeSample(settings, pattern));
       await clock.sleep(intervalMs);
     }
   };
@@ -67,7 +66,7 @@ export async function observeServers(settings: ObserverSettings): Promise<Observ
     stop: async () => {
       stop.abort();
       await watching;
-      const last = await takeSample(settings, patterns);
+      const last = await takeSample(settings, pattern);
       samples.push(last);
       return last;
     },
@@ -76,11 +75,11 @@ export async function observeServers(settings: ObserverSettings): Promise<Observ
 
 async function takeSample(
   { machines, clock, lab, nodes, target }: ObserverSettings,
-  patterns: ReadonlyMap<string, string>,
+  pattern: string,
 ): Promise<ServerSample> {
   const atMs = clock.monotonicMs();
   const asked = nodes.map(async (node) => {
-    const words = ["sh", "-s", "--", patterns.get(node) ?? "", target.name];
+    const words = ["sh", "-s", "--", pattern, target.name];
     return [node, parseMounted(await answerOf(machines, node, words, MOUNTED_SCRIPT))] as const;
   });
   const mounted = new Map(await Promise.all(asked));
