@@ -40,7 +40,7 @@ describe("what a spec comes to on its nodes", () => {
       design.files.map(({ name }) => name),
       ["agent-unit", "agent-env", "resource-agent", "fence-agent", "pacemaker-order", "corosync-conf"],
     );
-    assert.match(design.files.at(-1)?.text ?? "", /token: 30000/);
+    assert.match(design.files.at(-1)?.text ?? "", /token: 3000/);
     assert.ok(packagesFor(spec).includes("pacemaker"));
     assert.ok(!packagesFor(alone).includes("pacemaker"));
     assert.ok(questionsFor(spec).files.includes(COROSYNC_CONF_PATH));

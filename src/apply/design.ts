@@ -38,6 +38,8 @@ const PACKAGES: readonly string[] = [
   "xfsprogs",
   "e2fsprogs",
   "sg3-utils",
+  // Of Node.js, in the program itself; Debian 12 does not bring it along.
+  "libatomic1",
 ];
 const PACEMAKER_PACKAGES: readonly string[] = ["corosync", "pacemaker", "pacemaker-cli-utils", "curl"];
 

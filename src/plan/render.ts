@@ -107,7 +107,6 @@ const FILE_TEXTS: Readonly<Record<FileName, string>> = {
   "resource-agent": "the resource agent ocf:holdfast:fileserver",
   "fence-agent": "the fence agent fence_holdfast",
   "agent-unit": "the agent's unit",
-  "pacemaker-unit": "what Pacemaker's unit waits for",
   "agent-env": "the agent's time scale",
   "pacemaker-order": "what Pacemaker's start waits for",
   "corosync-conf": "/etc/corosync/corosync.conf",
