@@ -61,7 +61,7 @@ function* begin(world: World, node: SimNode, agent: SimAgent): Task {
 
 /** Runs go through a holder; what an agent before this one sent to it is waited for. */
 export function* connect(node: SimNode): Task<Fault> {
-  for (let waitedMs = 0; node.site.holder && node.commands > 0; waitedMs += COMMANDS_INTERVAL_MS) {
+  for (let waitedMs = 0; node.commands > 0; waitedMs += COMMANDS_INTERVAL_MS) {
     if (waitedMs >= COMMANDS_BOUND_MS) return "a command that was sent before has not ended";
     yield COMMANDS_INTERVAL_MS;
   }

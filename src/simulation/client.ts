@@ -4,10 +4,11 @@
  */
 import type { ClientConnection, MonitoredClient, V4Client } from "../failover/ledger.ts";
 import { after, newOwner, resume, spawn, type Owner, type Task } from "./events.ts";
+import { servedBy } from "./network.ts";
 import { changed, forgetV4, lockRequest, reclaimComplete, reclaimRequest, type LockAnswer } from "./server.ts";
 import { whenStorage } from "./storage-path.ts";
 import { arrive, change } from "./volume.ts";
-import { isInGoodStanding, isOpen, violate, type Server, type SimNode, type World } from "./world.ts";
+import { violate, type Server, type SimNode, type World } from "./world.ts";
 
 export interface Client {
   readonly index: number;
@@ -85,22 +86,6 @@ export function factsOfClient(index: number, lockdPort: number): ClientFacts {
     monitored: { name: `c${index + 1}`, addresses: [address] },
     v4: { active: { ...v4, courtesy: false }, courtesy: { ...v4, courtesy: true } },
   };
-}
-
-/**
- * Where its packets go: the switch knows the port that announced the address last. What a fenced node would still
- * answer until it notices is not modelled; for how long it could is (invariants.ts).
- */
-export function servedBy(world: World, client: Client): SimNode | undefined {
-  if (client.cut) return undefined;
-  let found: SimNode | undefined;
-  for (const node of world.nodes) {
-    if (!isOpen(node) || node.owner.frozen || node.cuts.lan || !isInGoodStanding(world, node)) continue;
-    const server = node.site.server;
-    if (server === undefined) continue;
-    if ((server.openedMs ?? -1) > (found?.site.server?.openedMs ?? -1)) found = node;
-  }
-  return found;
 }
 
 export function startClient(world: World, client: Client): void {

@@ -10,7 +10,8 @@ export interface Events {
   nowMs: number;
   /** How many have happened. */
   count: number;
-  at(atMs: number, run: () => void): void;
+  /** @param owner whose time it is; what has none happens whatever becomes of anybody. */
+  at(atMs: number, run: () => void, owner?: Owner): void;
   /** Lets the next event happen; false where there is none. */
   next(): boolean;
 }
@@ -19,6 +20,7 @@ interface Entry {
   readonly atMs: number;
   readonly order: number;
   readonly run: () => void;
+  readonly owner: Owner | undefined;
 }
 
 /** A binary heap by moment, then by the order in which events were asked for. */
@@ -29,8 +31,8 @@ export function openEvents(): Events {
   const events: Events = {
     nowMs: 0,
     count: 0,
-    at(atMs, run) {
-      const entry = { atMs: Math.max(atMs, events.nowMs), order: order++, run };
+    at(atMs, run, owner) {
+      const entry = { atMs: Math.max(atMs, events.nowMs), order: order++, run, owner };
       let index = heap.length;
       while (index > 0) {
         const above = (index - 1) >> 1;
@@ -48,7 +50,8 @@ export function openEvents(): Events {
       if (heap.length > 0) sink(heap, last, before);
       events.nowMs = first.atMs;
       events.count += 1;
-      first.run();
+      if (first.owner === undefined) first.run();
+      else resume(first.owner, first.run);
       return true;
     },
   };
@@ -91,7 +94,7 @@ export function resume(owner: Owner, run: () => void): void {
 }
 
 export function after(events: Events, owner: Owner, delayMs: number, run: () => void): void {
-  events.at(events.nowMs + delayMs, () => resume(owner, run));
+  events.at(events.nowMs + delayMs, run, owner);
 }
 
 /** Something that tasks wait for; it happens to all who wait at that moment. */

@@ -3,6 +3,7 @@
  * docs/kernel-nfs.md, section 3; the sources are named where they matter.
  */
 import { after, raise } from "./events.ts";
+import { servedBy } from "./network.ts";
 import type { Ledger, ServiceSight } from "../failover/ledger.ts";
 import { change, sync } from "./volume.ts";
 import { isInGoodStanding, violate, type Disk, type Mount, type Server, type SimNode, type World } from "./world.ts";
@@ -89,7 +90,7 @@ const RECLAIM_TIME_MS = 6_500;
 /** From now on anybody may have what nobody has: whoever could come back must have what it held. */
 function checkGraceEnd(world: World, node: SimNode, server: Server, protocol: "v3" | "v4", atLimit: boolean): void {
   // What a fenced node still believes concerns nobody.
-  if (!isInGoodStanding(world, node)) return;
+  if (!isInGoodStanding(world, node) || stateMount(node) === undefined) return;
   for (let lock = 0; lock < world.held.length; lock++) {
     const holder = world.held[lock];
     const client = holder === undefined ? undefined : world.clients[holder];
@@ -122,7 +123,7 @@ export function lockRequest(world: World, node: SimNode, server: Server, client:
   if (protocol === "v3" && !monitor(world, node, server, client)) return "denied";
   if (server.v3GraceLasts || server.v4GraceLasts) return "grace";
   const owner = server.locks.get(lock);
-  if (owner !== undefined && owner !== client && !expires(world, server, owner)) return "denied";
+  if (owner !== undefined && owner !== client && !expires(world, node, server, owner)) return "denied";
   server.locks.set(lock, client);
   const believed = world.held[lock];
   if (believed !== undefined && believed !== client)
@@ -143,15 +144,24 @@ function monitor(world: World, node: SimNode, server: Server, client: number): b
   return true;
 }
 
+/** While a client can reach its server it renews its lease, whatever its applications do (nfs4_renewd, fs/nfs/nfs4renewd.c). */
+function isRenewed(world: World, node: SimNode, owner: number): boolean {
+  const client = world.clients[owner];
+  if (client === undefined || servedBy(world, client) !== node) return false;
+  const renewalMs = (world.fileserver.nfs.leaseS * 2_000) / 3;
+  return client.living && client.awayMs < world.events.nowMs - renewalMs;
+}
+
 /** A v4 client whose lease is over loses what it holds to the first who asks for it (courtesy, fs/nfsd/nfs4state.c). */
-function expires(world: World, server: Server, owner: number): boolean {
+function expires(world: World, node: SimNode, server: Server, owner: number): boolean {
   const known = server.v4Clients.get(owner);
   const leaseMs = world.fileserver.nfs.leaseS * 1000;
   const client = world.clients[owner];
   if (client?.protocol !== "v4" || known === undefined || world.events.nowMs - known.renewedMs <= leaseMs) return false;
-  if (client.living && world.events.nowMs - client.answeredMs < leaseMs)
-    violate(world, "lock-kept", `${client.name} is taken for gone although it is answered`);
+  if (isRenewed(world, node, owner)) return false;
   forgetV4(world, server, owner);
+  const state = stateMount(node);
+  if (state !== undefined) change(state, (disk) => disk.cldCurrent.delete(owner));
   return true;
 }
 
