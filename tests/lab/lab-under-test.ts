@@ -45,9 +45,18 @@ const COMMAND_TIMEOUT_MS = 120_000;
 
 /** Every file of lab tests says `before(bringLabUp); after(takeLabDown);`: each is a run, and a lab, of its own. */
 export async function bringLabUp(): Promise<void> {
+  await up(["--engine", "standalone"]);
+}
+
+/** The same with Pacemaker. */
+export async function bringClusterUp(): Promise<void> {
+  await up(["--engine", "pacemaker"]);
+}
+
+async function up(words: readonly string[]): Promise<void> {
   if (NAMED !== undefined) return;
-  const up = await holdfast(["lab", "up", "--name", LAB, "--cluster", "holdfast"], UP_TIMEOUT_MS);
-  assert.equal(up.status, 0, said(up));
+  const ran = await holdfast(["lab", "up", "--name", LAB, "--cluster", "holdfast", ...words], UP_TIMEOUT_MS);
+  assert.equal(ran.status, 0, said(ran));
 }
 
 export async function takeLabDown(): Promise<void> {
