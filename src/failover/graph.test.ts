@@ -147,14 +147,14 @@ describe("the takeover", () => {
     );
   });
 
-  test("of any fileserver: nothing opens the address before every other step but the notices has ended", () => {
+  test("of any fileserver: nothing opens the address before every other step but the notices and labels has ended", () => {
     fc.assert(
       fc.property(fileservers, (fileserver) => {
         const graph = takeoverGraph(fileserver);
-        const notices = idsOf(graph, "tickle-connections", "notify-clients");
-        const others = graph.map((step) => step.id).filter((id) => id !== "open-address" && !notices.includes(id));
+        const later = idsOf(graph, "tickle-connections", "notify-clients", "claim-volume-group");
+        const others = graph.map((step) => step.id).filter((id) => id !== "open-address" && !later.includes(id));
         assertOrder(graph, others, ["open-address"]);
-        assertOrder(graph, ["open-address"], notices);
+        assertOrder(graph, ["open-address"], later);
       }),
     );
   });

@@ -12,7 +12,6 @@ import {
 } from "./step.ts";
 
 export function takeoverGraph(fileserver: FileserverSpec): StepGraph {
-  const claimed = fileserver.volumes.flatMap((volume) => claimStep(fileserver, volume)).map((step) => step.id);
   const mounted = fileserver.volumes.map((volume) => volumeStepId("mount-volume", volume));
   const recoversV3 = fileserver.protocols.includes("v3");
   const listening = ["start-nfsd", ...(recoversV3 ? ["end-lockd-grace"] : [])];
@@ -33,8 +32,11 @@ export function takeoverGraph(fileserver: FileserverSpec): StepGraph {
     ...(recoversV3 ? [fileserverStep("end-lockd-grace", fileserver, ["start-nfsd", "prepare-state"])] : []),
     // Open only when every port listens: one refused connection costs a client 3 to 24 s
     // (xprt_reconnect_backoff, net/sunrpc/xprtsock.c).
-    fileserverStep("open-address", fileserver, ["probe-address", "reopen-ledger", ...claimed, ...listening]),
+    fileserverStep("open-address", fileserver, ["probe-address", "reopen-ledger", ...listening]),
     fileserverStep("tickle-connections", fileserver, ["open-address"]),
+    // The owner's name on the group: written when clients are served, because it is a label and the reservation is the
+    // lock. The group is activated under the name that it still has, so every volume of it comes first.
+    ...fileserver.volumes.flatMap((volume) => claimStep(fileserver, volume)),
     ...(recoversV3 ? [fileserverStep("notify-clients", fileserver, ["open-address"])] : []),
   ]);
 }
@@ -45,9 +47,6 @@ function volumeSteps(fileserver: FileserverSpec, volume: VolumeSpec): readonly S
     volumeStep("reserve-luns", fileserver, volume),
     volumeStep("activate-volume", fileserver, volume, [volumeStepId("reserve-luns", volume)]),
     volumeStep("mount-volume", fileserver, volume, [volumeStepId("activate-volume", volume)]),
-    // The owner's name on the group: written beside the mount, because it is a label and the reservation is the lock.
-    // The group is activated under the name that it still has, so every volume of it comes first.
-    ...claimStep(fileserver, volume),
   ];
 }
 
@@ -56,7 +55,7 @@ function claimStep(fileserver: FileserverSpec, volume: VolumeSpec): readonly Ste
   const group = volumesOfGroup(fileserver, volume);
   if (group.at(-1) !== volume) return [];
   const activated = group.map((one) => volumeStepId("activate-volume", one));
-  return [volumeStep("claim-volume-group", fileserver, volume, activated)];
+  return [volumeStep("claim-volume-group", fileserver, volume, [...activated, "tickle-connections"])];
 }
 
 export function firstVolume(fileserver: FileserverSpec): VolumeSpec {
