@@ -13,10 +13,12 @@ import { findLabProcesses } from "../lab/machines.ts";
 import { openLab, type Lab } from "../lab/open.ts";
 import { labPaths, type LabPaths } from "../lab/paths.ts";
 import { checkLabName } from "../lab/plan.ts";
+import { isStock, STOCK_CLUSTERS } from "../lab/stock-cluster.ts";
 import { readState } from "../lab/state.ts";
 import type { Spec, VolumeDevice } from "../model/spec.ts";
-import { systemClock } from "../system/clock.ts";
+import { systemClock, waitFor } from "../system/clock.ts";
 import { moverOf } from "./drill-mover.ts";
+import { stockMoverOf } from "./drill-stock.ts";
 import { LAB_DOWN } from "./lab-down.ts";
 import { LAB_UP } from "./lab-up.ts";
 import { runQuietly, type FindCommand } from "./run-quietly.ts";
@@ -32,6 +34,10 @@ export interface DrillLab {
   readonly found: boolean;
 }
 
+/** The systems that a drill can be run on. */
+export const DRILL_CLUSTERS = ["holdfast", ...STOCK_CLUSTERS] as const;
+export type DrillCluster = (typeof DRILL_CLUSTERS)[number];
+
 export interface DrillLabSettings {
   readonly name: string;
   /** Leave a lab that was brought up for the drill. */
@@ -42,6 +48,8 @@ export interface DrillLabSettings {
   readonly clients?: number;
   /** Somebody has to decide in the cluster: engine pacemaker. */
   readonly needsEngine?: boolean;
+  /** Of a lab that is made for this; "holdfast" where it is not said. A lab that is there keeps its own. */
+  readonly cluster?: DrillCluster;
 }
 
 /** Runs `body` on a lab that serves; one that had to be brought up is taken down afterwards. One drill at a time. */
@@ -89,11 +97,12 @@ async function withServingLab<T>(
   try {
     if (!found) {
       progress(`lab ${settings.name}: bringing it up`);
-      const { shape } = (await readState(paths.stateFile)) ?? {};
+      const { shape, cluster: kept = "none" } = (await readState(paths.stateFile)) ?? {};
+      const cluster = kept === "none" ? (settings.cluster ?? "holdfast") : kept;
       // A lab that was made with more keeps them.
       const clients = (settings.clients ?? 1) > (shape?.clients ?? 1) ? { clients: settings.clients } : {};
-      const engine = settings.needsEngine === true && !existed ? { engine: "pacemaker" } : {};
-      const options = { name: settings.name, cluster: "holdfast", ...clients, ...engine };
+      const engine = settings.needsEngine === true && !existed && cluster === "holdfast" ? { engine: "pacemaker" } : {};
+      const options = { name: settings.name, cluster, ...clients, ...engine };
       await runQuietly(LAB_UP, { args: [], options }, progress);
     }
     const localPath = join(program, "probe.mjs");
@@ -135,6 +144,8 @@ function requireEngine({ spec }: DrillLab, { name, needsEngine = false }: DrillL
 
 /** A lab that was just made serves nothing yet: `move` brings each fileserver into service where it belongs. */
 async function serveAll({ world, spec, fileservers, nodes }: DrillLab): Promise<void> {
+  // A stock cluster starts its service by itself; until then it has no member that could be told.
+  if (world.system !== "holdfast") return waitServed(world, fileservers);
   for (const { name } of fileservers) {
     try {
       await world.mover.serving(name);
@@ -147,10 +158,22 @@ async function serveAll({ world, spec, fileservers, nodes }: DrillLab): Promise<
   }
 }
 
+const SERVED_TIMEOUT_MS = 600_000;
+const SERVED_INTERVAL_MS = 3_000;
+
+async function waitServed({ mover, clock }: World, fileservers: readonly FileserverTarget[]): Promise<void> {
+  for (const { name } of fileservers) {
+    const bound = { what: `${name} served`, timeoutMs: SERVED_TIMEOUT_MS, intervalMs: SERVED_INTERVAL_MS };
+    const node = await waitFor(clock, bound, () => mover.serving(name).catch(() => undefined));
+    // Says why.
+    if (node === undefined) await mover.serving(name);
+  }
+}
+
 /** A lab fits when all its machines run and it was set up to serve. */
 async function isServing(paths: LabPaths): Promise<boolean> {
   const state = await readState(paths.stateFile);
-  if (state === undefined || state.cluster !== "holdfast" || !existsSync(paths.spec)) return false;
+  if (state === undefined || state.cluster === "none" || !existsSync(paths.spec)) return false;
   const { machines } = await findLabProcesses(paths);
   return Object.keys(state.sshPorts).every((name) => machines.has(name));
 }
@@ -173,17 +196,20 @@ async function openDrillLab(
     throw new Fault({ kind: "invalid", code: "nothing-exported", what: `fileserver ${one.name} exports nothing` });
   });
   const nodes = spec.cluster.nodes.map((node) => node.name as string);
-  const mover = moverOf({ findCommand, spec, specPath: lab.specPath, machines, fileservers, nodes, progress });
+  const ofStock = isStock(lab.cluster);
+  const mover = ofStock
+    ? stockMoverOf({ machines, nodes, progress })
+    : moverOf({ findCommand, spec, specPath: lab.specPath, machines, fileservers, nodes, progress });
   const world: World = {
     machines,
     mover,
-    spec,
+    ...(ofStock ? {} : { spec }),
     faults: labFaults(lab, spec),
     evidenceFolder: join(lab.folder, "evidence"),
     clock: systemClock,
     program: { localPath: join(programs, "probe.mjs"), remoteNode: "/usr/lib/holdfast/node" },
     crowdProgram: join(programs, "crowd.mjs"),
-    system: "holdfast",
+    system: lab.cluster,
     accelerator: lab.accelerator,
     progress,
     recorder: labRecorder(lab),

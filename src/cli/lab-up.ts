@@ -1,5 +1,5 @@
-import { Fault } from "../base/fault.ts";
 import { bringUp } from "../lab/bring-up.ts";
+import { isStock } from "../lab/stock-cluster.ts";
 import { SUITES } from "../lab/recipe.ts";
 
 import type { CliCommand } from "./command.ts";
@@ -21,7 +21,10 @@ export const LAB_UP: CliCommand = {
     { flags: "--clients <n>", help: "clients c1, c2 … (0 to 8)" },
     { flags: "--directors <n>", help: "directors d1, d2 … (0 to 4)" },
     { flags: "--suite <suite>", help: "Debian's name: trixie (13) or bookworm (12)" },
-    { flags: "--cluster <kind>", help: "none, holdfast, stock or stock-tuned" },
+    {
+      flags: "--cluster <kind>",
+      help: "none, holdfast, stock (Pacemaker's usual NFS group, default timings) or stock-tuned (the same by an expert)",
+    },
     {
       flags: "--engine <engine>",
       help: "of a Holdfast cluster: standalone (moves when told to) or pacemaker (fails over by itself)",
@@ -31,14 +34,6 @@ export const LAB_UP: CliCommand = {
     const startedMs = performance.now();
     const { name, paths } = labNamed(options);
     const cluster = wordOption(options, "cluster", CLUSTERS);
-    if (cluster === "stock" || cluster === "stock-tuned") {
-      throw new Fault({
-        kind: "invalid",
-        code: "lab-cluster-not-yet",
-        what: `--cluster ${cluster} does not exist yet`,
-        remedy: "use --cluster none or --cluster holdfast",
-      });
-    }
     const report = await bringUp(labWorld(io), paths, name, {
       shape: {
         nodes: numberOption(options, "nodes"),
@@ -59,6 +54,8 @@ export const LAB_UP: CliCommand = {
     );
     io.say(`try: holdfast lab ssh n1    or: ssh -F ${paths.sshConfig} n1`);
     if (report.state.cluster === "holdfast") io.say("     holdfast status    and: holdfast move home n2");
+    if (isStock(state.cluster))
+      io.say("     holdfast lab ssh n1 crm_mon -1    and: holdfast drill planned-move --lab " + name);
     io.document({
       name,
       folder: paths.folder,

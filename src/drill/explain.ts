@@ -14,6 +14,21 @@ export const PAUSE_STEPS: PauseSteps = {
   openUntil: ["open-address", "tickle-connections"],
 };
 
+/** Of the stock cluster (stock-actions.ts): with a port block it is silent and open by that, without by its address. */
+const STOCK_STEPS: readonly PauseSteps[] = [
+  { silentFrom: "stop PortUnblock", openUntil: ["start PortUnblock"] },
+  { silentFrom: "stop VIP", openUntil: ["start VIP"] },
+];
+
+/** Where the timeline has an end of opening, by whichever system's steps: when that was. */
+export function openedMs(timeline: Timeline): number | undefined {
+  for (const opening of ["open-address", ...STOCK_STEPS.flatMap(({ openUntil }) => openUntil)]) {
+    const steps = timeline.steps.filter((step) => isStep(step, opening));
+    if (steps.length > 0) return Math.max(...steps.map((step) => step.endMs));
+  }
+  return undefined;
+}
+
 /** "open-address" is also the name of "open-address:10.77.0.50". */
 export function isStep(step: TimelineStep, name: string): boolean {
   return step.step === name || step.step.startsWith(`${name}:`);
@@ -26,7 +41,15 @@ export interface Silence {
 }
 
 /** From the beginning of silence to the end of opening. Undefined when the timeline lacks either. */
-export function silenceOf(timeline: Timeline, steps: PauseSteps = PAUSE_STEPS): Silence | undefined {
+export function silenceOf(timeline: Timeline): Silence | undefined {
+  for (const steps of [PAUSE_STEPS, ...STOCK_STEPS]) {
+    const silence = silenceBy(timeline, steps);
+    if (silence !== undefined) return silence;
+  }
+  return undefined;
+}
+
+function silenceBy(timeline: Timeline, steps: PauseSteps): Silence | undefined {
   const silent = timeline.steps.filter((step) => isStep(step, steps.silentFrom));
   const open = timeline.steps.filter((step) => steps.openUntil.some((name) => isStep(step, name)));
   if (silent.length === 0 || open.length === 0) return undefined;

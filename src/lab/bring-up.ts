@@ -3,6 +3,8 @@ import { messageOf } from "../base/fault.ts";
 import { currentBundle, deployBundle, type Bundle } from "./bundle.ts";
 import { setUpHoldfast } from "./cluster.ts";
 import type { LabPaths } from "./paths.ts";
+import { isStock } from "./stock-cluster.ts";
+import { setUpStock } from "./stock.ts";
 import { labUp, type UpChoice, type UpReport } from "./up.ts";
 import type { LabWorld } from "./world.ts";
 
@@ -26,14 +28,16 @@ export async function bringUp(
   const report = await labUp(world, paths, name, choice);
   const bundled = await bundling;
   if ("error" in bundled) {
-    // Machines without a cluster are of use without Holdfast in them.
-    if (report.state.cluster !== "none") throw bundled.error;
+    // Machines without Holdfast's cluster are of use without Holdfast in them.
+    if (report.state.cluster === "holdfast") throw bundled.error;
     world.progress(`machines keep the Holdfast they have: ${messageOf(bundled.error)}`);
   }
   const names = report.machines.map((machine) => machine.name);
   const deployed = "bundle" in bundled ? await deployBundle(world, paths, names, bundled.bundle) : [];
   if (deployed.length > 0) world.progress(`bundle put into ${deployed.join(", ")}`);
-  if (report.state.cluster === "holdfast") await setUpHoldfast(world, paths, report.state, deployed);
+  const { state } = report;
+  if (state.cluster === "holdfast") await setUpHoldfast(world, paths, state, deployed);
+  if (isStock(state.cluster)) await setUpStock(world, paths, state, state.cluster);
   return { ...report, deployed };
 }
 

@@ -1,5 +1,5 @@
 /** The spec of the lab's cluster, and the preparation of its volumes, as text. Pure. */
-import { addressOf, fileserversOf, type MachinePlan } from "./plan.ts";
+import { addressOf, fileserversOf, type LabFileserver, type MachinePlan } from "./plan.ts";
 import type { LabEngine } from "./state.ts";
 
 const LAN_PREFIX_IPV6 = "fd77::";
@@ -10,6 +10,7 @@ export function holdfastSpec(
   nodes: readonly MachinePlan[],
   sshConfigPath: string,
   engine: LabEngine,
+  fileservers: readonly LabFileserver[] = fileserversOf(nodes.length),
 ): string {
   const nodeLines = nodes.map(
     ({ name, number }) =>
@@ -27,9 +28,7 @@ export function holdfastSpec(
     "  ssh:",
     `    config: ${JSON.stringify(sshConfigPath)}`,
     "fileservers:",
-    ...fileserversOf(nodes.length).flatMap(({ name, number }, index) =>
-      fileserverLines(name, number, preferredNode(nodes, index)),
-    ),
+    ...fileservers.flatMap(({ name, number }, index) => fileserverLines(name, number, preferredNode(nodes, index))),
   ];
   return `${lines.join("\n")}\n`;
 }

@@ -9,7 +9,7 @@ import { labPaths } from "./paths.ts";
 import { planMachines, type MachinePlan } from "./plan.ts";
 import type { Accelerator } from "./qemu.ts";
 import { sshCopy, sshExec, type ExecOptions } from "./ssh.ts";
-import { readState } from "./state.ts";
+import { readState, type LabCluster } from "./state.ts";
 import { switchClient, type SwitchClient } from "./switch/client.ts";
 import { powerOn, type MachineUp } from "./boot.ts";
 import type { LabWorld } from "./world.ts";
@@ -21,7 +21,7 @@ export interface Lab {
   readonly specPath: string;
   readonly sshConfigPath: string;
   readonly accelerator: Accelerator;
-  readonly cluster: "none" | "holdfast";
+  readonly cluster: LabCluster;
   readonly machines: readonly MachinePlan[];
   /** Any exit status is a result; a machine that cannot be reached is a Fault "lab-machine-unreachable". */
   exec(machine: string, argv: readonly string[], options?: ExecOptions): Promise<CommandResult>;

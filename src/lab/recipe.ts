@@ -89,6 +89,8 @@ const CLUSTER_PACKAGES: readonly string[] = [
   "pacemaker-cli-utils",
   "ipvsadm",
   "keepalived",
+  // Of the tuned stock cluster: its port block drives it.
+  "iptables",
 ];
 /** The fence agents of the stock cluster, which the lab builds for comparison. Debian 12 has them in one package. */
 const STOCK_FENCE_PACKAGE: Readonly<Record<Suite, string>> = { trixie: "fence-agents-scsi", bookworm: "fence-agents" };

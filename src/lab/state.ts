@@ -11,7 +11,7 @@ const stateSchema = z.object({
   imageId: z.string(),
   cacheFolder: z.string(),
   accelerator: z.enum(["kvm", "tcg"]),
-  cluster: z.enum(["none", "holdfast"]),
+  cluster: z.enum(["none", "holdfast", "stock", "stock-tuned"]),
   /** Of the cluster that Holdfast makes. */
   engine: z.enum(["standalone", "pacemaker"]).default("standalone"),
   shape: z.object({ nodes: z.int(), clients: z.int(), directors: z.int() }),
@@ -19,6 +19,7 @@ const stateSchema = z.object({
 });
 
 export type LabState = z.infer<typeof stateSchema>;
+export type LabCluster = LabState["cluster"];
 export type LabEngine = LabState["engine"];
 
 /** Undefined when there is no such lab. */

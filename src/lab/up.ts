@@ -81,6 +81,7 @@ async function settleState(
   const machines = planMachines(shape);
   const suite = choice.suite ?? before?.suite ?? "trixie";
   if (before !== undefined && before.suite !== suite) throw suiteDiffers(before.suite, suite);
+  checkCluster(before?.cluster, choice.cluster);
   const cache = before?.cacheFolder ?? cacheFolder();
   const running = (await findLabProcesses(paths)).machines;
   if (before !== undefined && running.size > 0 && !isDeepStrictEqual(before.shape, shape)) throw shapeDiffers();
@@ -196,6 +197,17 @@ function suiteDiffers(before: string, wanted: string): Fault {
     kind: "refused",
     code: "lab-suite-differs",
     what: `this lab's disks are ${before}, not ${wanted}`,
+    remedy: "holdfast lab down --wipe first, or give the other lab its own --name",
+  });
+}
+
+/** What one kind of cluster has left on disks and LUN, another one would stumble over. */
+function checkCluster(before: LabState["cluster"] = "none", wanted: LabState["cluster"] = before): void {
+  if (before === "none" || wanted === "none" || before === wanted) return;
+  throw new Fault({
+    kind: "refused",
+    code: "lab-cluster-differs",
+    what: `this lab was made with --cluster ${before}, not ${wanted}`,
     remedy: "holdfast lab down --wipe first, or give the other lab its own --name",
   });
 }

@@ -4,7 +4,7 @@
  * are laid over it. Pure.
  */
 import type { Timeline } from "../../wire/timeline.ts";
-import { isStep } from "../explain.ts";
+import { openedMs } from "../explain.ts";
 import type { Pause } from "../pause.ts";
 
 export interface Phases {
@@ -65,11 +65,11 @@ export interface PhaseFacts {
 
 /** Undefined where the timeline never opened an address, or did so outside the pause. */
 export function phasesOf({ pause, timeline, zeroUs, events }: PhaseFacts): Phases | undefined {
-  const opened = timeline.steps.filter((step) => isStep(step, "open-address"));
-  if (opened.length === 0) return undefined;
+  const openedAtMs = openedMs(timeline);
+  if (openedAtMs === undefined) return undefined;
   const [startMs, endMs] = [pause.gapStartUs / 1000, pause.gapEndUs / 1000];
   const takenMs = zeroUs / 1000;
-  const openMs = takenMs + Math.max(...opened.map((step) => step.endMs));
+  const openMs = takenMs + openedAtMs;
   if (takenMs < startMs || openMs > endMs) return undefined;
   const onClient = (wallMs: number | undefined): number | undefined => {
     const atMs = wallMs === undefined ? undefined : takenMs + (wallMs - timeline.startedAtMs);
