@@ -17,27 +17,26 @@ export function holdLink(insidePid: number): void {
   writeFileSync(file(insidePid, "netdev_group"), String(HOLD_GROUP));
 }
 
-/** Up, and in the group that lets requests in; routes went with the link when it was last down. */
+/**
+ * Up, and in the group that lets requests in; routes went with the link when it was last down.
+ *
+ * @param networks IPv6 networks that no address on the link brings along (balance/server-side.ts).
+ */
 export async function openLink(
   fileserver: FileserverSpec,
   holder: HolderClient,
   insidePid: number,
   boundMs: number,
+  networks: readonly string[] = [],
 ): Promise<void> {
   writeFileSync(file(insidePid, "netdev_group"), String(OPEN_GROUP));
   const flags = file(insidePid, "flags");
   writeFileSync(flags, `0x${(readFlags(flags) | IFF_UP).toString(16)}`);
   const ip = toolPath("ip");
-  const routes = fileserver.gateways.map((gateway) => [
-    ip,
-    "route",
-    "replace",
-    "default",
-    "via",
-    gateway,
-    "dev",
-    "eth0",
-  ]);
+  const routes = [
+    ...networks.map((network) => [ip, "-6", "route", "replace", network, "dev", "eth0"]),
+    ...fileserver.gateways.map((gateway) => [ip, "route", "replace", "default", "via", gateway, "dev", "eth0"]),
+  ];
   if (routes.length > 0) await runInside(holder, routes, boundMs);
 }
 

@@ -9,6 +9,7 @@ import type { Ledger, Waiting } from "../failover/ledger.ts";
 import type { VolumeGroup } from "../lvm/volume-group.ts";
 import type { Engine, FileserverSpec, VolumeSpec } from "../model/spec.ts";
 import type { Reservations } from "../scsi/reservation.ts";
+import type { Directors } from "./directors.ts";
 import type { HolderClient } from "./holder-client.ts";
 
 export interface Node {
@@ -29,6 +30,8 @@ export interface Node {
   /** This node's persistent reservation key, and who the others are. */
   readonly reservationKey: string;
   readonly nodeOfKey: (key: string) => string | undefined;
+  /** Absent where no director stands before any fileserver. */
+  readonly directors?: Directors;
   readonly log: (line: string) => void;
 }
 
@@ -69,6 +72,8 @@ export interface StepContext {
     /** Nobody has to reclaim a v3 lock. */
     nobodyToNotify?: boolean;
     lastEntry?: Ledger;
+    /** Number of this takeover; only behind a director. */
+    term?: number;
   };
   /** What the watch knew at its end, before a release. */
   readonly watched: WatchEnd;

@@ -30,6 +30,7 @@ import { observe, type Found } from "./observe.ts";
 import { labelledForUs, lookAtDisks, type Looked } from "./prepared.ts";
 import { probeBeforeMove } from "./probe.ts";
 import type { WatchedFileserver } from "./registration.ts";
+import { openRoleTeller } from "./role-teller.ts";
 import { inheritFromRunning, watchService, type ServiceWatch } from "./service-watch.ts";
 import { openSilence } from "./silence.ts";
 import { openStandby } from "./standby.ts";
@@ -93,6 +94,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
   const silence = openSilence(node, spec);
   const handover = openHandover(node);
   const health = openHealth(node, spec);
+  const roles = openRoleTeller(node, spec);
   let running: FileserverState | undefined;
   let prepared: Looked | undefined;
   let watch: ServiceWatch | undefined;
@@ -143,8 +145,11 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     await standby.connect();
     const watched = await endWatch();
     silence.forget();
+    roles.say("releasing");
     const startedAtMs = node.clock.wallMs();
     const result = await standby.run(releaseGraph(spec, successorSystemId), standby.context(looked, { watched }));
+    if (result.fault === undefined) roles.say("standby");
+    else await roles.settle();
     // What was found before the release is not what the next takeover finds.
     prepared = undefined;
     handover.forget();
@@ -219,6 +224,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     if (effect === "answer-done") {
       // A release that failed before it touched anything has ended the watch.
       await exclusively("taking-over", watchRunning);
+      await roles.settle();
       return history.remember("takeover", node.clock.wallMs(), { steps: [], durationMs: 0 });
     }
     return exclusively("taking-over", async () => {
@@ -233,7 +239,8 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
       watchEnd = NOTHING_WATCHED;
       const startedAtMs = node.clock.wallMs();
       const context = standby.context(looked, fencedKey === undefined ? {} : { fencedKey });
-      const result = await standby.run(takeoverGraph(spec), context);
+      roles.say("opening");
+      const result = await standby.run(takeoverGraph(spec, roles.behindDirector), context);
       prepared = undefined;
       handover.forget();
       if (result.fault === undefined) {
@@ -245,7 +252,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
         (undo) => undo.fault === undefined,
         (error: unknown) => {
           node.log(`${spec.name}: the takeover could not be undone: ${explain(error).join("; ")}`);
-          return false;
+          return roles.settle().then(() => false);
         },
       );
       const timeline = history.remember("takeover", startedAtMs, result, undone);
@@ -335,6 +342,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
         if (!whole || sighting.requestsHeld) return silence.forget();
         const { client, pid } = await standby.connect();
         await silence.end(client, pid);
+        await roles.settle();
       });
     },
 
@@ -370,6 +378,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
 
     async warm() {
       const { judgement, sighting } = await look();
+      await roles.settle();
       if (judgement.state === "serving") await exclusively("warming", watchRunning);
       if (!isEmpty(sighting)) return;
       await exclusively("warming", async () => {

@@ -2,13 +2,15 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { expectCommands, type ExpectedCommand } from "../../tests/expected-commands.ts";
 import { SAMPLE_SPEC } from "../../tests/sample-spec.ts";
+import { defined } from "../base/assert.ts";
 import { Fault } from "../base/fault.ts";
 import { loadSpec } from "../model/load.ts";
 import type { FileserverSpec } from "../model/spec.ts";
 import { systemClock } from "../system/clock.ts";
 import { toolPath } from "../system/tools.ts";
 import type { Node } from "./context.ts";
-import { probeAddress, probeBeforeMove, refuseTaken } from "./probe.ts";
+import { openDirectors } from "./directors.ts";
+import { addressesToProbe, probeAddress, probeBeforeMove, refuseTaken } from "./probe.ts";
 import { openReservations } from "../scsi/reservation.ts";
 import { fakeLun } from "../../tests/fake-lun.ts";
 
@@ -35,6 +37,22 @@ const heard = (...macs: readonly string[]): ExpectedCommand => ({
     `Received ${macs.length} response(s)\n`,
   ].join("\n"),
 });
+
+/** home behind a director: asked for is the back address, because the director answers for the other one. */
+const BEHIND = loadSpec(
+  `${SAMPLE_SPEC}directors:
+  - name: lb
+    machines: [{ name: d1, address: 10.77.0.31 }]
+    services: [{ fileserver: home }]
+`,
+  "sample",
+);
+
+function behindDirector(node: Node): Node {
+  const parts = { spec: BEHIND, node: "n1", timeScale: 1, log: () => undefined, secrets: new Map() };
+  const directors = openDirectors({ ...parts, ask: () => assert.fail("nobody is told anything") });
+  return { ...node, directors: defined(directors, "the director") };
+}
 
 function nodeWith(...expected: readonly ExpectedCommand[]): Node {
   return {
@@ -109,4 +127,24 @@ test("at the takeover even the fileserver's own answer is one too many", () => {
   };
   assert.match(remedyFor(SAMPLE.mac), /another node still serves it/);
   assert.match(remedyFor("52:54:00:ab:cd:ef"), /find that machine/);
+});
+
+describe("behind a director", () => {
+  test("the back address is asked for; without one, the fileserver's own", () => {
+    assert.deepEqual(addressesToProbe(nodeWith(), SAMPLE), ["10.77.0.50"]);
+    const [back, ...more] = addressesToProbe(behindDirector(nodeWith()), SAMPLE);
+    assert.match(back ?? "", /^169\.254\./);
+    assert.deepEqual(more, []);
+  });
+
+  test("a machine that has the back address already is refused before the move", async () => {
+    const [back = ""] = addressesToProbe(behindDirector(nodeWith()), SAMPLE);
+    const run = RUN_ALL.replace("10.77.0.50", back);
+    const stdout = heard("02:00:00:00:00:09").stdout ?? "";
+    await assert.rejects(
+      probeBeforeMove(behindDirector(nodeWith({ run, status: 0, stdout })), SAMPLE),
+      (error) => error instanceof Fault && error.code === "address-taken" && error.message.includes(back),
+    );
+    assert.equal(await probeBeforeMove(behindDirector(nodeWith({ run, stdout: "Sent 1 probes\n" })), SAMPLE), true);
+  });
 });

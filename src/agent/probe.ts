@@ -87,14 +87,28 @@ export function refuseTaken(fileserver: FileserverSpec, address: string, mac: st
 }
 
 /**
+ * Duplicate detection for IPv6 needs a solicitation that arping cannot send; the IPv4 answer speaks for both. Behind a
+ * director the address that clients know is the director's, who answers for it at any time: there the back addresses
+ * are asked for, which nobody has before the takeover.
+ */
+export function addressesToProbe(node: Node, fileserver: FileserverSpec): readonly string[] {
+  const own = fileserver.addresses.flatMap(({ family, address }) => (family === 4 ? [address] : []));
+  const side = node.directors?.side(fileserver.name);
+  if (side === undefined) return own;
+  return side.addresses
+    .filter(({ on }) => on === "link")
+    .map(({ address }) => address.split("/")[0] ?? "")
+    .filter((address) => !address.includes(":") && !own.includes(address));
+}
+
+/**
  * Before a move the fileserver itself answers from the other node, with the hardware address that moves along; anybody
  * else is refused. True when that settles it for the takeover too: an ipvlan shares its parent's hardware address, so
  * there an answer says nothing yet.
  */
 export async function probeBeforeMove(node: Node, fileserver: FileserverSpec): Promise<boolean> {
   if (fileserver.link === "ipvlan") return false;
-  for (const { family, address } of fileserver.addresses) {
-    if (family !== 4) continue;
+  for (const address of addressesToProbe(node, fileserver)) {
     const others = (await probeForAll(node, fileserver, address)).filter((mac) => mac !== fileserver.mac);
     refuseTaken(fileserver, address, others[0]);
   }

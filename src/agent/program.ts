@@ -10,15 +10,18 @@ import { asPrinted } from "../scsi/persistent-reserve.ts";
 import { openReservations, scsiPort } from "../scsi/reservation.ts";
 import { systemClock } from "../system/clock.ts";
 import { runChecked, type Commands } from "../system/commands.ts";
+import { askSigned } from "../wire/signed-http.ts";
 import { serveApi } from "./api.ts";
 import { endOnBug } from "./bug.ts";
 import type { Node } from "./context.ts";
+import { openDirectors } from "./directors.ts";
 import { controlFileserver, type FileserverControl } from "./fileserver.ts";
 import { openHolder } from "./holder-client.ts";
 import { hostCommands } from "./host-commands.ts";
 import { findLuns } from "./luns.ts";
 import { holderFolder, HOST_HOLDER, PLACES } from "./places.ts";
 import { goToNormalPriority } from "./priority.ts";
+import { directorsBefore, readSecrets, serveRoles } from "./role-endpoint.ts";
 import { watchRegistration } from "./registration.ts";
 import { registrationMarker } from "./registration-marker.ts";
 import { goDownAtOnce } from "./self-fence.ts";
@@ -45,7 +48,12 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
     await startHostHolder(systemClock, HOLDER_BOUND_MS * settings.timeScale);
     return openHolder(holderFolder(HOST_HOLDER));
   }, settings.timeScale);
+  const before = directorsBefore(spec, name);
+  const secrets = await readSecrets(before, log);
+  const { timeScale } = settings;
+  const directors = openDirectors({ spec, node: name, timeScale, log, secrets, ask: askSigned });
   const node = makeNode(spec, name, {
+    ...(directors === undefined ? {} : { directors }),
     commands,
     overdue: () => commands.overdue(),
     timeScale: settings.timeScale,
@@ -80,6 +88,7 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
     wallMs: () => systemClock.wallMs(),
     cluster: { node, controls, registration, keys, goDown: goDownAtOnce },
   });
+  const roleServers = directors === undefined ? [] : await serveRoles(before, secrets, directors, log);
   log(`agent of ${name}: ${controls.size} fileservers, socket ${settings.socket}`);
   const ended = new Promise<string>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
@@ -95,6 +104,7 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
   log(`ended by ${await ended}`);
   registration?.stop();
   watchdog?.letGo();
+  for (const server of roleServers) server.close();
   await api.close();
 }
 
@@ -113,7 +123,11 @@ async function readSpec(path: string): Promise<string> {
 
 const HOLDER_BOUND_MS = 10_000;
 
-function makeNode(spec: Spec, name: string, parts: Pick<Node, "commands" | "overdue" | "timeScale" | "log">): Node {
+function makeNode(
+  spec: Spec,
+  name: string,
+  parts: Pick<Node, "commands" | "overdue" | "timeScale" | "log" | "directors">,
+): Node {
   const { nodes, name: cluster } = spec.cluster;
   if (!nodes.some((node) => node.name === name)) {
     throw new Fault({

@@ -39,7 +39,8 @@ export function openSilence(node: Node, fileserver: FileserverSpec, folder = hol
 
     async end(holder, insidePid) {
       try {
-        await openLink(fileserver, holder, insidePid, scaled(node, OPEN_BOUND_MS));
+        const routes = node.directors?.side(fileserver.name)?.routes;
+        await openLink(fileserver, holder, insidePid, scaled(node, OPEN_BOUND_MS), routes);
         if (!(await linkIsUp(insidePid))) throw new Error("the link is still down");
       } catch (error) {
         throw new Fault({

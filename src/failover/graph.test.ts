@@ -126,6 +126,7 @@ describe("the takeover", () => {
   test("of a sample, of one with several volumes, and without NFSv3", () => {
     matchesGolden("failover/takeover.txt", readable(takeoverGraph(SAMPLE)));
     matchesGolden("failover/takeover-large.txt", readable(takeoverGraph(LARGE)));
+    matchesGolden("failover/takeover-behind-director.txt", readable(takeoverGraph(SAMPLE, true)));
     matchesGolden("failover/takeover-v4.txt", readable(takeoverGraph({ ...SAMPLE, protocols: ["v4"] })));
   });
 
@@ -246,7 +247,14 @@ describe("every graph", () => {
     const choices = fc.array(fc.nat(), { maxLength: 60 });
     fc.assert(
       fc.property(fileservers, choices, (fileserver, order) => {
-        for (const make of [takeoverGraph, (one: FileserverSpec) => releaseGraph(one, "n2"), warmGraph, coldGraph]) {
+        const behind = (one: FileserverSpec): StepGraph => takeoverGraph(one, true);
+        for (const make of [
+          takeoverGraph,
+          behind,
+          (one: FileserverSpec) => releaseGraph(one, "n2"),
+          warmGraph,
+          coldGraph,
+        ]) {
           const graph = make(fileserver);
           assert.ok(runsToTheEnd(graph, order));
           for (const step of graph) assert.equal(step.boundMs, STEP_BOUNDS_MS[step.kind]);
@@ -256,7 +264,12 @@ describe("every graph", () => {
   });
 
   test("between them every kind of step is used", () => {
-    const makers = [takeoverGraph, (one: FileserverSpec) => releaseGraph(one, "n2"), warmGraph, coldGraph];
+    const makers = [
+      (one: FileserverSpec) => takeoverGraph(one, true),
+      (one: FileserverSpec) => releaseGraph(one, "n2"),
+      warmGraph,
+      coldGraph,
+    ];
     const used = new Set(makers.flatMap((make) => make(LARGE)).map((step) => step.kind));
     assert.deepEqual([...used].sort(), Object.keys(STEP_BOUNDS_MS).sort());
   });

@@ -26,6 +26,7 @@ export interface StepArgs {
   "start-nfsd": FileserverArgs;
   "end-lockd-grace": FileserverArgs;
   "open-address": FileserverArgs;
+  "tell-directors": FileserverArgs;
   "tickle-connections": FileserverArgs;
   "notify-clients": FileserverArgs;
   /* Release. */
@@ -101,6 +102,8 @@ export const STEP_BOUNDS_MS: Readonly<Record<StepKind, number>> = {
   "start-nfsd": 10_000,
   "end-lockd-grace": 2_000,
   "open-address": 2_000,
+  // A notice that is under way and one more, each with its own bound of 150 ms.
+  "tell-directors": 1_000,
   "tickle-connections": 5_000,
   "notify-clients": 5_000,
   // Dirty pages of a busy server, written before clients are made to wait.

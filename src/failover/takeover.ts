@@ -11,9 +11,12 @@ import {
   type StepGraph,
 } from "./step.ts";
 
-export function takeoverGraph(fileserver: FileserverSpec): StepGraph {
+/** @param behindDirector clients reach it through a director, which has to be told where their packets go now. */
+export function takeoverGraph(fileserver: FileserverSpec, behindDirector = false): StepGraph {
   const mounted = fileserver.volumes.map((volume) => volumeStepId("mount-volume", volume));
   const recoversV3 = fileserver.protocols.includes("v3");
+  // What clients answer (to a tickle, to a notification) comes by the director, so it must know the way by then.
+  const reachable = behindDirector ? "tell-directors" : "open-address";
   const listening = ["start-nfsd", ...(recoversV3 ? ["end-lockd-grace"] : [])];
   return checkGraph([
     // Asked while the volumes come up: costs no time of its own.
@@ -33,11 +36,12 @@ export function takeoverGraph(fileserver: FileserverSpec): StepGraph {
     // Open only when every port listens: one refused connection costs a client 3 to 24 s
     // (xprt_reconnect_backoff, net/sunrpc/xprtsock.c).
     fileserverStep("open-address", fileserver, ["probe-address", "reopen-ledger", ...listening]),
-    fileserverStep("tickle-connections", fileserver, ["open-address"]),
+    ...(behindDirector ? [fileserverStep("tell-directors", fileserver, ["open-address"])] : []),
+    fileserverStep("tickle-connections", fileserver, [reachable]),
     // The owner's name on the group: written when clients are served, because it is a label and the reservation is the
     // lock. The group is activated under the name that it still has, so every volume of it comes first.
     ...fileserver.volumes.flatMap((volume) => claimStep(fileserver, volume)),
-    ...(recoversV3 ? [fileserverStep("notify-clients", fileserver, ["open-address"])] : []),
+    ...(recoversV3 ? [fileserverStep("notify-clients", fileserver, [reachable])] : []),
   ]);
 }
 

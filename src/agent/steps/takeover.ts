@@ -22,7 +22,8 @@ import { forgetLedger, readLedger, writeLedger } from "../ledger-file.ts";
 import { readList } from "../look-at-service.ts";
 import { exportedPath, insidePath, volumePath } from "../places.ts";
 import { notifyRetired } from "../notify.ts";
-import { probeAddress, refuseTaken } from "../probe.ts";
+import { addressesToProbe, probeAddress, refuseTaken } from "../probe.ts";
+import { toldText } from "../directors.ts";
 import { confirmRegistered } from "../registered-luns.ts";
 import { registerNfsd } from "../rpcbind.ts";
 import type { StepRunners } from "../runner.ts";
@@ -35,6 +36,7 @@ import {
   turnToVolume,
   type StateFolder,
 } from "../state-folder.ts";
+import { nextTerm } from "../term.ts";
 
 type TakeoverSteps = Pick<
   StepRunners,
@@ -49,6 +51,7 @@ type TakeoverSteps = Pick<
   | "start-nfsd"
   | "end-lockd-grace"
   | "open-address"
+  | "tell-directors"
   | "tickle-connections"
   | "notify-clients"
 >;
@@ -58,10 +61,9 @@ const TICKLE_INPUT = "/run/holdfast/tickle";
 export const takeoverSteps: TakeoverSteps = {
   "probe-address": async ({ fileserver }, context) => {
     if (context.addressesProbed) return { outcome: "already", detail: "asked while preparing" };
-    for (const { family, address } of fileserver.addresses) {
-      // Duplicate detection for IPv6 needs a solicitation that arping cannot send; the IPv4 answer speaks for both.
-      if (family === 4) refuseTaken(fileserver, address, await probeAddress(context.node, fileserver, address));
-    }
+    for (const address of addressesToProbe(context.node, fileserver))
+      refuseTaken(fileserver, address, await probeAddress(context.node, fileserver, address));
+    return undefined;
   },
 
   "reserve-luns": async ({ fileserver, volume }, context) => {
@@ -123,6 +125,7 @@ export const takeoverSteps: TakeoverSteps = {
     // Who has been notified of the takeover before and has not reclaimed yet is in no list of statd's any more.
     const expected = last?.v3Clients ?? [];
     await prepareStateFolder(folder, context.node.name, context.node.clock.wallMs(), expected);
+    if (context.node.directors?.side(fileserver.name) !== undefined) await countTerm(folder, context);
     await turnToVolume(pid, fileserver);
     // Ready to be sent the moment the address is open.
     await writeFile(insidePath(pid, TICKLE_INPUT), tickleInput(connectionsBefore(context)));
@@ -193,9 +196,16 @@ export const takeoverSteps: TakeoverSteps = {
 
   "open-address": async ({ fileserver }, context, boundMs) => {
     await refuseSilentPorts(fileserver);
-    await openLink(fileserver, context.holder(), context.insidePid(), boundMs);
+    const routes = context.node.directors?.side(fileserver.name)?.routes;
+    await openLink(fileserver, context.holder(), context.insidePid(), boundMs, routes);
     if (!(await linkIsUp(context.insidePid())))
       throw new Fault({ code: "link-not-up", what: `the link of ${fileserver.name} did not come up` });
+  },
+
+  "tell-directors": async ({ fileserver }, { node, found }) => {
+    // A director that does not answer finds out by its own checks: no reason to fail.
+    const told = await node.directors?.say(fileserver.name, "serving", found.term);
+    return told === undefined ? { outcome: "already" } : { detail: toldText(told) };
   },
 
   "tickle-connections": async (_, context, boundMs) => {
@@ -220,6 +230,15 @@ export const takeoverSteps: TakeoverSteps = {
     return { detail: monitored?.known === true ? `${monitored.value.length} clients` : "statd's list is not known" };
   },
 };
+
+/** Clients are not kept waiting for a number: without it the directors go by what the nodes say. */
+async function countTerm(folder: StateFolder, { found, node }: StepContext): Promise<void> {
+  try {
+    found.term = await nextTerm(folder);
+  } catch (error) {
+    node.log(`${folder.fileserver.name}: this takeover has no number: ${messageOf(error)}`);
+  }
+}
 
 function connectionsBefore({ found }: StepContext): readonly ClientConnection[] {
   return found.ledger.known ? (found.ledger.value?.connections ?? []) : [];

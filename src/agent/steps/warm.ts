@@ -2,6 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { Fault } from "../../base/fault.ts";
 import type { FileserverSpec } from "../../model/spec.ts";
+import type { ServerSide } from "../../balance/server-side.ts";
 import { holdFilterText } from "../../linux/hold-filter.ts";
 import type { HolderCommand } from "../../linux/holder.ts";
 import { exportsText, hostsText, nfsConfText } from "../../nfs/configuration.ts";
@@ -59,7 +60,10 @@ export const warmSteps: WarmSteps = {
     });
     await runInside(
       context.holder(),
-      [[toolPath("ip"), "link", "set", born, "name", "eth0"], ...linkCommands(fileserver)],
+      [
+        [toolPath("ip"), "link", "set", born, "name", "eth0"],
+        ...linkCommands(fileserver, node.directors?.side(fileserver.name)),
+      ],
       boundMs,
     );
   },
@@ -67,7 +71,15 @@ export const warmSteps: WarmSteps = {
   "install-filter": async ({ fileserver }, context, boundMs) => {
     const path = "/run/holdfast/etc/hold.nft";
     await writeFile(insidePath(context.insidePid(), path), holdFilterText(servedPorts(fileserver)));
-    await runInside(context.holder(), [[toolPath("nft"), "--file", path]], boundMs);
+    const side = context.node.directors?.side(fileserver.name);
+    const untold = "/run/holdfast/etc/untold.nft";
+    if (side !== undefined) await writeFile(insidePath(context.insidePid(), untold), side.filter);
+    const files = side === undefined || side.filter === "" ? [path] : [path, untold];
+    await runInside(
+      context.holder(),
+      files.map((file): HolderCommand => [toolPath("nft"), "--file", file]),
+      boundMs,
+    );
   },
 
   "furnish-namespaces": async ({ fileserver }, context, boundMs) => {
@@ -140,13 +152,21 @@ export async function writeConfiguration(pid: number, fileserver: FileserverSpec
 }
 
 /** Addresses on a link that is down: they can be bound to, and nothing leaves (docs/kernel-nfs.md, section 2). */
-function linkCommands(fileserver: FileserverSpec): readonly HolderCommand[] {
+export function linkCommands(fileserver: FileserverSpec, side?: ServerSide): readonly HolderCommand[] {
   const ip = toolPath("ip");
+  const addresses =
+    side?.addresses ??
+    fileserver.addresses.map(({ family, address, prefixLength }) => ({
+      on: "link" as const,
+      address: `${address}/${prefixLength}`,
+      // The agent asks for duplicates itself; the kernel's detection would hold the address back for a second.
+      noDad: family === 6,
+    }));
   const sysctl = (path: string, value: string): HolderCommand => ["write_file", `/proc/sys/net/${path}`, value];
   return [
     // Announce by ARP and neighbour advertisement as soon as the link is up (inetdev_event, net/ipv4/devinet.c).
     sysctl("ipv4/conf/eth0/arp_notify", "1"),
-    ...(fileserver.addresses.some((address) => address.family === 6)
+    ...(addresses.some(({ address }) => address.includes(":"))
       ? [
           sysctl("ipv6/conf/eth0/accept_dad", "0"),
           sysctl("ipv6/conf/eth0/accept_ra", "0"),
@@ -154,15 +174,15 @@ function linkCommands(fileserver: FileserverSpec): readonly HolderCommand[] {
           sysctl("ipv6/conf/eth0/ndisc_notify", "1"),
         ]
       : [sysctl("ipv6/conf/eth0/disable_ipv6", "1")]),
-    ...fileserver.addresses.map(({ family, address, prefixLength }): HolderCommand => [
+    ...(side?.settings ?? []).map(({ key, value }): HolderCommand => ["write_file", `/proc/sys/${key}`, value]),
+    ...addresses.map(({ on, address, noDad }): HolderCommand => [
       ip,
       "address",
       "replace",
-      `${address}/${prefixLength}`,
+      address,
       "dev",
-      "eth0",
-      // The agent asks for duplicates itself; the kernel's detection would hold the address back for a second.
-      ...(family === 6 ? ["nodad"] : []),
+      on === "lo" ? "lo" : "eth0",
+      ...(noDad ? ["nodad"] : []),
     ]),
   ];
 }
