@@ -49,7 +49,7 @@ export function killAgent(world: World, node: SimNode): void {
   agentDied(world, node);
 }
 
-export function agentDied(world: World, node: SimNode): void {
+function agentDied(world: World, node: SimNode): void {
   node.agent = undefined;
   after(world.events, node.owner, RESTART_MS, () => startAgent(world, node));
 }

@@ -19,6 +19,8 @@ export interface Client {
   cut: boolean;
   /** When its way to the server was last disturbed. */
   awayMs: number;
+  /** The same, where it was none of the server's own doing. */
+  interruptedMs: number;
   /** Last answer, and by which server; the first answer of that server. */
   answeredMs: number;
   answeredBy: number;
@@ -47,6 +49,8 @@ export interface ClientFacts {
 const LOCKS_OF_A_CLIENT_MAX = 3;
 const RETRY_MS = 200;
 const RETRY_MS_MAX = 1_600;
+/** A notification rebinds the client's lock manager (nlm_rebind_host, fs/lockd/host.c): it does not wait for long. */
+const RECLAIM_RETRY_MS_MAX = 400;
 /** An NFSv3 client that is told to wait asks again after so long (nlmclnt_grace_wait, fs/lockd/clntproc.c). */
 const GRACE_WAIT_V3_MS = 5_000;
 const GRACE_WAIT_V4_MS_MAX = 15_000;
@@ -60,6 +64,7 @@ export function newClient(index: number, protocol: "v3" | "v4", restMs: number):
     living: true,
     cut: false,
     awayMs: -1,
+    interruptedMs: -1,
     answeredMs: 0,
     answeredBy: 0,
     answeredFirstMs: 0,
@@ -112,7 +117,12 @@ function* live(world: World, client: Client): Task {
 }
 
 /** Sends until an answer comes. What `serve` does happens at the server, and may happen more than once. */
-function* ask<T>(world: World, client: Client, serve: (node: SimNode, server: Server) => T | undefined): Task<T> {
+function* ask<T>(
+  world: World,
+  client: Client,
+  serve: (node: SimNode, server: Server) => T | undefined,
+  retryMsMax = RETRY_MS_MAX,
+): Task<T> {
   let retryMs = RETRY_MS;
   for (;;) {
     yield 1;
@@ -126,7 +136,7 @@ function* ask<T>(world: World, client: Client, serve: (node: SimNode, server: Se
       }
     }
     yield retryMs;
-    retryMs = Math.min(retryMs * 2, RETRY_MS_MAX);
+    retryMs = Math.min(retryMs * 2, retryMsMax);
   }
 }
 
@@ -296,10 +306,15 @@ function* reclaimEach(world: World, client: Client, notifications: number): Task
     if (client.notifications !== notifications) return;
     yield world.random.between(2, 100);
     world.tally.reclaims += 1;
-    const answer = yield* ask<LockAnswer>(world, client, (node, server) => {
-      toLockd(node, server, client);
-      return reclaimRequest(world, node, server, client.index, lock);
-    });
+    const answer = yield* ask<LockAnswer>(
+      world,
+      client,
+      (node, server) => {
+        toLockd(node, server, client);
+        return reclaimRequest(world, node, server, client.index, lock);
+      },
+      RECLAIM_RETRY_MS_MAX,
+    );
     if (answer === "denied" && world.conditions.statdDied) giveUp(world, client, lock);
     else if (isLate(world, client)) giveUp(world, client, lock);
     else if (answer !== "granted") lose(world, client, lock, "was refused its reclaim");

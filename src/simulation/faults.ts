@@ -113,12 +113,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   {
     name: "freeze",
     weight: 4,
-    inject(world, lastsMs) {
-      const node = target(world);
-      freeze(world, node);
-      const { owner } = node;
-      later(world, lastsMs, () => owner === node.owner && thaw(world, node));
-    },
+    inject: (world, lastsMs) => freezeFor(world, target(world), lastsMs),
   },
   {
     name: "ring-cut",
@@ -176,11 +171,11 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     inject(world, lastsMs) {
       const client = world.random.pick(world.clients);
       client.cut = true;
-      client.awayMs = world.events.nowMs;
+      interrupt(world, client);
       say(world, client.name, "is cut off");
       later(world, lastsMs, () => {
         client.cut = false;
-        client.awayMs = world.events.nowMs;
+        interrupt(world, client);
         say(world, client.name, "is back");
       });
     },
@@ -195,15 +190,10 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     },
   },
   { name: "agent-kill", weight: 4, inject: (world) => killAgent(world, target(world)) },
-  {
-    name: "crash-point",
-    weight: 4,
-    inject(world) {
-      world.conditions.crashAt = world.random.pick(Object.keys(STEP_BOUNDS_MS));
-      say(world, "the agent", `will die as ${world.conditions.crashAt} begins`);
-      askForMove(world);
-    },
-  },
+  ambush("kill-at-step", 4, (world, node) => killAgent(world, node)),
+  ambush("power-off-at-step", 3, holdOff),
+  ambush("freeze-at-step", 2, freezeFor),
+  ambush("storage-cut-at-step", 3, (world, node, lastsMs) => cutFromStorage(world, node, "both", lastsMs)),
   { name: MOVE, weight: 5, inject: askForMove },
   {
     name: "slow-steps",
@@ -249,6 +239,36 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   { name: "storage-forgets", weight: 0.5, inject: forget },
 ];
 
+type Strike = (world: World, node: SimNode, lastsMs: number) => void;
+
+/** It comes as a step of some kind begins, wherever that is next; a move sees to it that there is one. */
+function ambush(name: string, weight: number, strike: Strike): FaultKind {
+  return {
+    name,
+    weight,
+    inject(world, lastsMs) {
+      const step = world.random.pick(Object.keys(STEP_BOUNDS_MS));
+      say(world, name, `waits for ${step}`);
+      world.conditions.ambush = {
+        step,
+        strike(node) {
+          say(world, node.name, `begins ${step}`);
+          strike(world, node, lastsMs);
+        },
+      };
+      askForMove(world);
+    },
+  };
+}
+
+function freezeFor(world: World, node: SimNode, lastsMs: number): void {
+  freeze(world, node);
+  const { owner } = node;
+  later(world, lastsMs, () => {
+    if (owner === node.owner) thaw(world, node);
+  });
+}
+
 function cutRing(world: World, node: SimNode, both: boolean): void {
   for (const other of world.nodes) {
     if (other === node) continue;
@@ -262,13 +282,18 @@ function cutRing(world: World, node: SimNode, both: boolean): void {
 function cutFromStorage(world: World, node: SimNode, how: "answers" | "both", lastsMs: number): void {
   say(world, node.name, how === "both" ? "is cut off the storage" : "gets no answers of the storage");
   cutStorage(world, node, how);
-  world.disturb();
+  world.disturb("own");
   later(world, lastsMs, () => {
     say(world, node.name, "has its storage again");
     writeBackSoon(world, node);
     healStorage(world, node);
-    world.disturb();
+    world.disturb("own");
   });
+}
+
+function interrupt(world: World, client: World["clients"][number]): void {
+  client.awayMs = world.events.nowMs;
+  client.interruptedMs = world.events.nowMs;
 }
 
 /** Not while somebody is away who would write again: without a reservation nothing holds him back (docs/simulation.md). */
@@ -298,9 +323,10 @@ export function healEverything(world: World): void {
   world.conditions.healedAtMs = world.events.nowMs;
   world.conditions.slow = false;
   world.conditions.losesAnswers = false;
-  world.conditions.crashAt = undefined;
+  world.conditions.ambush = undefined;
   say(world, "everything", "heals");
   for (const node of world.nodes) {
+    if (node.cuts.lan) world.disturb();
     node.cuts.lan = false;
     if (node.cuts.storage !== "none") {
       writeBackSoon(world, node);
@@ -311,6 +337,7 @@ export function healEverything(world: World): void {
     node.heldOff = false;
     if (!node.on) bootLater(world, node);
   }
+  for (const client of world.clients) if (client.cut) interrupt(world, client);
   for (const client of world.clients) client.cut = false;
-  world.disturb();
+  world.disturb("own");
 }

@@ -43,6 +43,8 @@ export interface AgentWays {
   readonly unwatched: Waiting;
   /** Whom a takeover notifies beside statd's list: clients of the last entry, however it was written. */
   readonly notifiesLedgerClients: "always" | "of-a-final-ledger";
+  /** Whoever is to be notified is in the ledger before he is. */
+  readonly writesWhomItNotifies: boolean;
   /** A start that finds its node unregistered waits for the registration; else it fails at once. */
   readonly startWaitsForRegistration: boolean;
   /** The engine runs only on a node that is registered. */
@@ -74,6 +76,7 @@ export const REAL_LOGIC: Logic = {
     waitsForOverdueCommands: true,
     unwatched: { v3: true, v4: true },
     notifiesLedgerClients: "always",
+    writesWhomItNotifies: true,
     startWaitsForRegistration: false,
     engineWaitsForRegistration: true,
     silenceIsQuiet: false,

@@ -205,6 +205,9 @@ const STANDING: readonly Mutation[] = [
   mutation("start-waits-for-registration", "a start that began before a fence goes on after it", {
     ways: { ...real.ways, startWaitsForRegistration: true, engineWaitsForRegistration: false },
   }),
+  mutation("notified-before-written", "who is notified and is in no ledger is forgotten until he reclaims", {
+    ways: { ...real.ways, writesWhomItNotifies: false },
+  }),
   mutation("silence-is-quiet", "clients that are kept out count as having nothing to ask for", {
     ways: { ...real.ways, silenceIsQuiet: true },
   }),
@@ -217,12 +220,11 @@ export const MUTATIONS: readonly Mutation[] = [...ORDER, ...TABLE, ...GRACE, ...
 
 /** It takes several things that go wrong at once to bring them to light: thousands of schedules. */
 const RARE: ReadonlySet<string> = new Set([
+  "record-before-hold",
   "late-notifications",
-  "notified-is-forgotten",
+  "notified-before-written",
   "start-waits-for-registration",
   "silence-is-quiet",
-  "overdue-commands-forgotten",
-  "active-is-empty",
 ]);
 
 /** Each found within some hundred schedules. */

@@ -20,7 +20,7 @@ export function powerOff(world: World, node: SimNode, why: string): void {
   node.storageWaiters = [];
   node.commands = 0;
   node.engine.running = false;
-  world.disturb();
+  world.disturb("own");
   world.connectivityChanged();
 }
 
@@ -52,7 +52,7 @@ export function freeze(world: World, node: SimNode): void {
   node.owner.frozen = true;
   node.frozenMs = world.events.nowMs;
   world.trace?.(world.events.nowMs, node.name, "is frozen");
-  world.disturb();
+  world.disturb("own");
   world.connectivityChanged();
 }
 
@@ -61,7 +61,7 @@ export function thaw(world: World, node: SimNode): void {
   node.owner.frozen = false;
   node.thawedMs = world.events.nowMs;
   world.trace?.(world.events.nowMs, node.name, "goes on");
-  world.disturb();
+  world.disturb("own");
   writeBackSoon(world, node);
   for (const run of node.owner.deferred.splice(0)) resume(node.owner, run);
   world.connectivityChanged();

@@ -38,7 +38,7 @@ export function* runGraph<Context>(
   for (;;) {
     for (const step of fault === undefined ? readySteps(graph, begun, ended) : []) {
       begun.add(step.id);
-      if (world.conditions.crashAt === step.kind) yield* crash(world, node, agent, step);
+      if (world.conditions.ambush?.step === step.kind) yield* ambush(world, node);
       running += 1;
       beginStep({ world, node, agent, step }, deedOf(step), context, (failed) => {
         running -= 1;
@@ -53,12 +53,12 @@ export function* runGraph<Context>(
   }
 }
 
-function* crash(world: World, node: SimNode, agent: SimAgent, step: Step): Task {
-  world.conditions.crashAt = undefined;
-  world.trace?.(world.events.nowMs, node.name, `the agent dies as ${step.id} begins`);
-  agent.owner.living = false;
-  world.agentDied(node);
-  yield newSignal();
+/** Goes on where its agent still lives, and when its node runs. */
+function* ambush(world: World, node: SimNode): Task {
+  const strike = world.conditions.ambush;
+  world.conditions.ambush = undefined;
+  strike?.strike(node);
+  yield 0;
 }
 
 function beginStep<Context>(

@@ -1,6 +1,6 @@
 /** One schedule: a world made from a seed, run until everything has healed and come to rest, or an invariant broke. */
 import { AssertionError } from "../base/assert.ts";
-import { agentDied, startAgent } from "./agent.ts";
+import { startAgent } from "./agent.ts";
 import { factsOfClient, newClient, startClient } from "./client.ts";
 import { connectivityChanged, newEngine, startEngine } from "./engine.ts";
 import { newOwner, newSignal, openEvents } from "./events.ts";
@@ -104,7 +104,7 @@ function makeWorld(random: Random, { fileserver, graphs, logic }: LogicCase, tra
     conditions: {
       slow: false,
       losesAnswers: false,
-      crashAt: undefined,
+      ambush: undefined,
       statdDied: false,
       healed: false,
       healedAtMs: 0,
@@ -115,10 +115,12 @@ function makeWorld(random: Random, { fileserver, graphs, logic }: LogicCase, tra
       startAgent(world, node);
       startEngine(world, node);
     },
-    disturb() {
-      for (const client of clients) client.awayMs = world.events.nowMs;
+    disturb(own) {
+      for (const client of clients) {
+        client.awayMs = world.events.nowMs;
+        if (own === undefined) client.interruptedMs = world.events.nowMs;
+      }
     },
-    agentDied: (node) => agentDied(world, node),
     violation: undefined,
     trace,
     servers: 0,

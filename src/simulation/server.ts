@@ -5,6 +5,7 @@
 import { after, raise } from "./events.ts";
 import { servedBy } from "./network.ts";
 import type { Ledger, ServiceSight } from "../failover/ledger.ts";
+import { whenStorage } from "./storage-path.ts";
 import { change, sync } from "./volume.ts";
 import { isInGoodStanding, violate, type Disk, type Mount, type Server, type SimNode, type World } from "./world.ts";
 
@@ -76,10 +77,12 @@ function endV4Grace(world: World, node: SimNode, server: Server, atLimit: boolea
   if (!server.v4GraceLasts) return;
   server.v4GraceLasts = false;
   const state = stateMount(node);
-  if (state !== undefined) {
+  // nfsdcld does one thing after the other: what it was told before comes before.
+  whenStorage(node, () => {
+    if (state === undefined || stateMount(node) !== state) return;
     change(state, (disk) => (disk.cldRecovery = undefined));
     sync(world, node, state);
-  }
+  });
   world.trace?.(world.events.nowMs, node.name, "nfsd's grace has ended");
   checkGraceEnd(world, node, server, "v4", atLimit);
 }
@@ -99,7 +102,7 @@ function checkGraceEnd(world: World, node: SimNode, server: Server, protocol: "v
     const limitMs = server.startedMs + world.fileserver.nfs.graceS * 1000;
     const hadTime = contactMs !== undefined && contactMs <= limitMs - RECLAIM_TIME_MS && client.awayMs < contactMs;
     // Cut off in the midst of reclaiming, a client is waited for by what the ledger has of it: not by the newest locks.
-    const interrupted = client.awayMs >= (server.openedMs ?? Infinity) && !server.awaited.has(lockKey(lock));
+    const interrupted = client.interruptedMs >= (server.openedMs ?? Infinity) && !server.awaited.has(lockKey(lock));
     if ((atLimit && !hadTime) || (protocol === "v3" && interrupted)) {
       world.held[lock] = undefined;
       world.tally.givenUp += 1;
@@ -117,8 +120,15 @@ function checkGraceEnd(world: World, node: SimNode, server: Server, protocol: "v
 /** All answers that a request for a lock can get. */
 export type LockAnswer = "granted" | "denied" | "grace" | "lost";
 
-export function lockRequest(world: World, node: SimNode, server: Server, client: number, lock: number): LockAnswer {
+export function lockRequest(
+  world: World,
+  node: SimNode,
+  server: Server,
+  client: number,
+  lock: number,
+): LockAnswer | undefined {
   const { protocol } = world.clients[client] ?? { protocol: "v3" };
+  if (protocol === "v3" && hangs(node, server, client)) return undefined;
   // locks_in_grace counts both (fs/nfs_common/grace.c; nlmsvc_lock, fs/lockd/svclock.c; nfsd4_lock, fs/nfsd/nfs4state.c).
   if (protocol === "v3" && !monitor(world, node, server, client)) return "denied";
   if (server.v3GraceLasts || server.v4GraceLasts) return "grace";
@@ -130,6 +140,11 @@ export function lockRequest(world: World, node: SimNode, server: Server, client:
     violate(world, "lock-once", `${node.name} grants ${lock} to client ${client} while client ${believed} holds it`);
   changed(node);
   return "granted";
+}
+
+/** lockd waits for statd, and statd for the disk. */
+function hangs(node: SimNode, server: Server, client: number): boolean {
+  return !server.monitors.has(client) && node.cuts.storage !== "none";
 }
 
 /** Recorded before the first lock is granted, and refused where it cannot be (nlmsvc_retrieve_args, fs/lockd/svcproc.c). */
@@ -158,10 +173,12 @@ function expires(world: World, node: SimNode, server: Server, owner: number): bo
   const leaseMs = world.fileserver.nfs.leaseS * 1000;
   const client = world.clients[owner];
   if (client?.protocol !== "v4" || known === undefined || world.events.nowMs - known.renewedMs <= leaseMs) return false;
-  if (isRenewed(world, node, owner)) return false;
-  forgetV4(world, server, owner);
   const state = stateMount(node);
-  if (state !== undefined) change(state, (disk) => disk.cldCurrent.delete(owner));
+  // Its record is taken out of the database before anybody gets what it had (expire_client).
+  if (state === undefined || node.cuts.storage !== "none" || isRenewed(world, node, owner)) return false;
+  change(state, (disk) => disk.cldCurrent.delete(owner));
+  if (!sync(world, node, state)) return false;
+  forgetV4(world, server, owner);
   return true;
 }
 
@@ -174,13 +191,22 @@ export function forgetV4(world: World, server: Server, client: number): void {
   server.v4Clients.delete(client);
 }
 
-export function reclaimRequest(world: World, node: SimNode, server: Server, client: number, lock: number): LockAnswer {
+export function reclaimRequest(
+  world: World,
+  node: SimNode,
+  server: Server,
+  client: number,
+  lock: number,
+): LockAnswer | undefined {
   const { protocol } = world.clients[client] ?? { protocol: "v3" };
+  if (protocol === "v3" && hangs(node, server, client)) return undefined;
   const lasts = protocol === "v3" ? server.v3GraceLasts || server.v4GraceLasts : server.v4GraceLasts;
   const owner = server.locks.get(lock);
   if (protocol === "v3" && !monitor(world, node, server, client)) return "denied";
+  // The kernel would refuse one that it has granted, where the answer was lost and the grace has ended since.
+  if (owner === client) return "granted";
   if (!lasts || (protocol === "v4" && !server.mayReclaim.has(client))) return "lost";
-  if (owner !== undefined && owner !== client) return "lost";
+  if (owner !== undefined) return "lost";
   server.locks.set(lock, client);
   changed(node);
   world.trace?.(world.events.nowMs, world.clients[client]?.name ?? "", `has reclaimed lock ${lock}`);
@@ -191,6 +217,12 @@ export function reclaimRequest(world: World, node: SimNode, server: Server, clie
 export function reclaimComplete(world: World, node: SimNode, server: Server, client: number): boolean {
   const state = stateMount(node);
   if (state === undefined) return false;
+  if (node.cuts.storage !== "none") {
+    whenStorage(node, () => {
+      if (stateMount(node) === state) change(state, (disk) => disk.cldCurrent.add(client));
+    });
+    return false;
+  }
   if (node.site.nfsdcld) {
     change(state, (disk) => disk.cldCurrent.add(client));
     if (!sync(world, node, state)) return false;

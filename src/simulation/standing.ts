@@ -131,7 +131,7 @@ function act(world: World, node: SimNode, agent: SimAgent, now: NodeStanding): v
   if (ruling === "silence" && site.linkUp) {
     if (agent.running === "releasing") site.linkUp = false;
     else site.silenced = true;
-    world.disturb();
+    world.disturb("own");
     world.trace?.(world.events.nowMs, node.name, "silences its address");
   }
   if (ruling === "resume" && agent.running === undefined) spawn(world.events, agent.owner, resume(world, node, agent));
@@ -145,7 +145,7 @@ function* resume(world: World, node: SimNode, agent: SimAgent): Task {
   const whole = seen.nfsdThreads > 0 && seen.volumesMounted === seen.volumes && !seen.requestsHeld;
   if (!whole) node.site.linkUp = false;
   node.site.silenced = false;
-  world.disturb();
+  world.disturb("own");
   world.trace?.(world.events.nowMs, node.name, "opens its address again");
 }
 

@@ -14,6 +14,8 @@ const GRACE_INTERVAL_MS = 100;
 /** While nothing changes the looks become rarer; they stay more frequent than a slow agent's would be. */
 const GRACE_INTERVAL_MS_MAX = 400;
 const IDLE_LOOKS = 2;
+/** Looks of a grace that are so far apart have a freeze between them. */
+const GAP_MS_MAX = 1_000;
 
 export function startWatch(
   world: World,
@@ -33,6 +35,8 @@ export function startWatch(
     state: beginWatch(start),
     stopped: false,
     over: false,
+    interrupted: false,
+    lookedMs: world.events.nowMs,
     unchanged: 0,
     news: newSignal(),
     ended: newSignal(),
@@ -101,9 +105,12 @@ function* lookOnce(world: World, node: SimNode, watch: SimWatch): Task {
   const state = stateMount(node);
   if (server === undefined || state === undefined) return;
   const { nowMs } = world.events;
-  if (node.site.silenced && !world.logic.ways.silenceIsQuiet) {
-    watch.state = { ...watch.state, changedAtMs: nowMs };
-    return;
+  if (!world.logic.ways.silenceIsQuiet) {
+    const gap = watch.state.waiting.v3 && nowMs - watch.lookedMs > GAP_MS_MAX;
+    watch.interrupted ||= node.site.silenced || gap;
+    watch.lookedMs = nowMs;
+    // Clients come back when their TCP tries again, which may be seconds later: quiet says nothing any more.
+    if (watch.interrupted) watch.state = { ...watch.state, reclaims: `interrupted, seen at ${nowMs}` };
   }
   const now = { monotonicMs: nowMs, wallMs: nowMs, v4GraceLasts: server.v4GraceLasts };
   const outcome = world.logic.watchLook(watch.start, watch.state, sightOf(world, server, state.view), now);

@@ -34,10 +34,12 @@ export interface World {
   wish: number | undefined;
   connectivityChanged: () => void;
   booted: (node: SimNode) => void;
-  /** Something has come between clients and their server. */
-  disturb: () => void;
-  /** Somebody starts it again (systemd): set by whoever knows how. */
-  agentDied: (node: SimNode) => void;
+  /**
+   * Something has come between clients and their server.
+   *
+   * @param own the server's own doing, which it must not hold against them.
+   */
+  disturb: (own?: "own") => void;
   violation: Violation | undefined;
   readonly trace: Trace | undefined;
   /** Servers get numbers as they start. */
@@ -51,8 +53,8 @@ export interface Conditions {
   slow: boolean;
   /** An answer to the cluster engine does not arrive. */
   losesAnswers: boolean;
-  /** The agent dies as it begins this kind of step; once. */
-  crashAt: string | undefined;
+  /** Something happens to a node as it begins this kind of step; once. */
+  ambush: { readonly step: string; strike(node: SimNode): void } | undefined;
   /** A statd was killed at some time. */
   statdDied: boolean;
   healed: boolean;
@@ -210,6 +212,9 @@ export interface SimWatch {
   readonly start: WatchStart;
   state: WatchState;
   stopped: boolean;
+  /** The address was silenced while it looked, or the node stood still. */
+  interrupted: boolean;
+  lookedMs: number;
   /** Its last look has ended. */
   over: boolean;
   readonly ended: Signal;
