@@ -11,8 +11,8 @@ import type { SimAgent, SimNode, SimWatch, WatchEnd, World } from "./world.ts";
 
 const LOOK_INTERVAL_MS = 400;
 const GRACE_INTERVAL_MS = 100;
-/** While nothing changes the looks become rarer; they stay more frequent than a slow agent's would be. */
-const GRACE_INTERVAL_MS_MAX = 400;
+/** While nothing changes the looks become rarer, as those of an agent that gets little time. */
+const GRACE_INTERVAL_MS_MAX = 800;
 const IDLE_LOOKS = 2;
 /** Looks of a grace that are so far apart have a freeze between them. */
 const GAP_MS_MAX = 1_000;
