@@ -233,7 +233,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
         await standby.runCold();
         await standby.runWarm();
       } else if (effect === "run-warm-first") await standby.runWarm();
-      else await standby.connect();
+      else await standby.freshen();
       const found = await lookAtDisks(node, spec, prepared);
       const looked = handedOver ? labelledForUs(found) : found;
       watchEnd = NOTHING_WATCHED;
@@ -321,7 +321,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
         if (state === "partial") await releaseCompletely();
         if (state === "partial") await standby.runCold();
         if (state !== "warm") await standby.runWarm();
-        else await standby.connect();
+        else await standby.freshen();
         prepared = { ...looked, addressesProbed: await probeBeforeMove(node, spec), atMs: node.clock.monotonicMs() };
         return [...looked.facts.values()].every(({ group }) => group === undefined || isPlain(group))
           ? looked.systemId
@@ -384,7 +384,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
       await exclusively("warming", async () => {
         if (judgement.state === "partial") await standby.runCold();
         if (judgement.state !== "warm") await standby.runWarm();
-        else await standby.connect();
+        else await standby.freshen();
         await dropOwnReservations();
       });
     },

@@ -1,13 +1,16 @@
 /** The namespaces of one fileserver on this node: their holder, and how they are made and taken away. */
+import { writeFile } from "node:fs/promises";
 import { unknown } from "../base/observed.ts";
 import { Fault } from "../base/fault.ts";
 import type { StepGraph } from "../failover/step.ts";
 import { coldGraph, warmGraph } from "../failover/warm.ts";
+import { fingerprint } from "../model/derive.ts";
 import type { FileserverSpec } from "../model/spec.ts";
 import { NOTHING_WATCHED, scaled, type Node, type StepContext, type WatchEnd } from "./context.ts";
 import { waitFor } from "../system/clock.ts";
 import { crashPoint } from "./crash-point.ts";
 import { openHolder, type HolderClient } from "./holder-client.ts";
+import { readOptional } from "./inside.ts";
 import { holderFolder } from "./places.ts";
 import { NOTHING_LOOKED_AT, type Looked } from "./prepared.ts";
 import { runGraph, type RunResult, type StepRunners } from "./runner.ts";
@@ -34,6 +37,8 @@ export interface Standby {
   /** What was given up, may still change something of this fileserver, and has not ended. */
   overdue(): readonly string[];
   runWarm(): Promise<void>;
+  /** Makes a warm standby anew that was made by a spec with another link, other addresses or other files. */
+  freshen(): Promise<void>;
   runCold(): Promise<void>;
   context(looked: Looked, more?: { readonly fencedKey?: string; readonly watched?: WatchEnd }): StepContext;
   run(graph: StepGraph, context: StepContext): Promise<RunResult>;
@@ -41,6 +46,9 @@ export interface Standby {
 
 export function openStandby(node: Node, fileserver: FileserverSpec): Standby {
   let holder: LivingHolder | undefined;
+
+  const madeFor = `${holderFolder(fileserver.name)}/made-for`;
+  const wanted = standbyFingerprint(node, fileserver);
 
   const living = (): LivingHolder => {
     if (holder === undefined)
@@ -57,6 +65,12 @@ export function openStandby(node: Node, fileserver: FileserverSpec): Standby {
   }
 
   const standby: Standby = {
+    async freshen() {
+      if ((await readOptional(madeFor)) === wanted) return void (await standby.connect());
+      await standby.runCold();
+      await standby.runWarm();
+    },
+
     overdue: () => [...(holder?.client.overdue() ?? []), ...onHost()],
 
     async connect() {
@@ -90,6 +104,7 @@ export function openStandby(node: Node, fileserver: FileserverSpec): Standby {
         await standby.runCold();
         throw result.fault;
       }
+      await writeFile(madeFor, wanted, { mode: 0o600 });
       node.log(`${fileserver.name}: warm standby is up, ${result.durationMs} ms`);
     },
 
@@ -101,6 +116,12 @@ export function openStandby(node: Node, fileserver: FileserverSpec): Standby {
     },
   };
   return standby;
+}
+
+/** Of all that the warm standby is made from. Exports are told to a running one; placement is none of its business. */
+export function standbyFingerprint({ directors }: Pick<Node, "directors">, fileserver: FileserverSpec): string {
+  const { exports: _, placement: __, ...made } = fileserver;
+  return fingerprint({ made, side: directors?.side(fileserver.name) });
 }
 
 /** LVM's programs run on the node, for all fileservers: whose they are is seen by the group's name. */

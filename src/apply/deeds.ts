@@ -30,6 +30,7 @@ import { AUTHKEY_PATH } from "./look.ts";
 import type { NodeShell, OpenShell } from "./node-shell.ts";
 import { putProgram, type ProgramSource } from "./program-source.ts";
 import { authkeyFrom, makeVolume, runSystemAction, secretsScript, startAgent, writeSpec } from "./system-deeds.ts";
+import { shareDirectorSecret, startDirector, writeDirectorFiles } from "./director-deeds.ts";
 import { keyLeft, retireNode } from "./retire.ts";
 import { setUpWitness } from "./witness.ts";
 
@@ -73,6 +74,9 @@ const DEEDS: Deeds = {
   "forget-node": forget,
   "make-volume": async (action, parts) => makeVolume(parts.shell(action.node), action, parts.timeScale),
   "share-authkey": shareAuthkey,
+  "share-director-secret": shareDirectorSecret,
+  "write-director-files": writeDirectorFiles,
+  "start-director": async (action, parts) => startDirector(parts.shell(action.node), action, parts.timeScale),
   "set-up-witness": async (action, parts) => setUpWitness(action.witness, parts),
   "start-cluster": async (action, parts) =>
     startCluster(parts.shell(action.node), parts.spec.cluster.name, parts.spec.cluster.witness !== undefined, parts),

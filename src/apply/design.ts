@@ -7,6 +7,7 @@ import { corosyncConf, readCorosyncConf } from "../pacemaker/corosync-conf.ts";
 import { devicesWithSecrets, wantedCib, type WantedCib } from "../pacemaker/wanted.ts";
 import { messageOf } from "../base/fault.ts";
 import type { CibPlan, Design, DesignedFile, PacemakerDesign } from "../plan/design.ts";
+import { designDirectors, secretOf } from "./design-directors.ts";
 import { AGENT_ENV_PATH, SPEC_PATH, type Look, type Questions } from "./look.ts";
 import type { PackagedTexts } from "./packaging.ts";
 
@@ -97,6 +98,7 @@ export function questionsFor(spec: Spec): Questions {
     devices: [...new Set(devices)],
     secrets: secretQuestions(spec),
     hostNames: spec.fileservers.map((fileserver) => fileserver.hostname),
+    sharedSecrets: [...new Set(spec.directors.flatMap((director) => secretOf(director) ?? []))],
   };
 }
 
@@ -155,6 +157,7 @@ export function makeDesign(spec: Spec, looks: ReadonlyMap<string, Look>, choice:
     maskedUnits: MASKED_UNITS,
     files: [{ name: "agent-unit", path: UNIT_PATH, mode: 0o644, text: packaged["agent-unit"] }, ...env, ...cluster],
     pacemaker: pacemaker ? pacemakerDesign(spec, looks, choice) : undefined,
+    directors: designDirectors(spec, packaged["director-unit"], timeScale, choice.timeScale),
     consents: choice.consents,
   };
 }

@@ -38,6 +38,7 @@ const OF_ONE_NODE: ReadonlySet<Action["kind"]> = new Set<Action["kind"]>([
   "put-program",
   "write-file",
   "put-secrets",
+  "write-director-files",
   "start-cluster",
 ]);
 

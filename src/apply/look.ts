@@ -7,6 +7,7 @@ import { isName } from "../model/names.ts";
 import type {
   DeviceObservation,
   SecretsObservation,
+  SharedSecretObservation,
   SystemObservation,
   UnitObservation,
   VolumeGroupObservation,
@@ -22,6 +23,8 @@ export interface Questions {
   readonly devices: readonly string[];
   readonly secrets: readonly SecretsQuestion[];
   readonly hostNames: readonly string[];
+  /** Files that machines share whole; what is in them stays there. */
+  readonly sharedSecrets?: readonly string[];
 }
 
 export interface SecretsQuestion {
@@ -67,6 +70,8 @@ export function lookScript(questions: Questions): string {
     ...programLines(),
     ...storageLines(questions),
     ...secretLines(questions.secrets),
+    `for file in ${words(questions.sharedSecrets ?? [])}; do`,
+    '  [ -r "$file" ] && say "shared $file" "$(stat -c \'%a %u\' "$file") $(sha256sum < "$file" | cut -c 1-64)"; done',
     `for name in ${words(questions.hostNames)}; do say "name $name" "$(getent ahosts "$name" | cut -d ' ' -f 1 | sort -u | tr '\\n' ' ')"; done`,
     ...firewallLines(),
     "for scope in /sys/fs/cgroup/holdfast.slice/holdfast-*.scope; do",
@@ -194,6 +199,7 @@ export function readLook(node: string, text: string, askedMs: readonly [before: 
       volumeGroups: readGroups(below("vg"), below("lv")),
       devices: readDevices(below("device"), below("lv")),
       secrets: readSecrets(below("secrets"), below("secret"), below("stale")),
+      sharedSecrets: new Map(below("shared").map(({ key, value }) => [key, readShared(value)])),
       generation: Number(one("generation")) || 0,
       clockSynchronised: readYesNo(one("synchronised")),
       clockAheadMs: clockAhead(Number(one("clock")), askedMs),
@@ -288,6 +294,15 @@ function readDevices(devices: readonly Line[], volumes: readonly Line[]): Readon
   return found;
 }
 
+function readShared(value: string): SharedSecretObservation {
+  const [mode = "", owner = "", digest = ""] = value.split(" ");
+  return { digest, private: isPrivate(mode, owner) };
+}
+
+function isPrivate(mode: string, owner: string): boolean {
+  return owner === "0" && /^[0-7]?[0-7]00$/.test(mode.padStart(3, "0"));
+}
+
 function readSignature(text: string): string | undefined {
   const words = text.split("+").filter((word) => word !== "");
   if (words.includes("unknown")) return undefined;
@@ -306,7 +321,7 @@ function readSecrets(
         key,
         {
           names: names.filter((each) => each.key === key).map((each) => each.value),
-          private: owner === "0" && /^[0-7]?[0-7]00$/.test(mode.padStart(3, "0")),
+          private: isPrivate(mode, owner),
           current: !stale.some((each) => each.key === key),
         },
       ] as const;

@@ -8,6 +8,7 @@ export const PACKAGED = {
   "fence-agent": "fence/fence_holdfast",
   "agent-unit": "holdfast-agent.service",
   "pacemaker-order": "pacemaker-holdfast.conf",
+  "director-unit": "holdfast-director.service",
 } as const;
 
 export type PackagedName = keyof typeof PACKAGED;

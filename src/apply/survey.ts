@@ -6,6 +6,7 @@ import { parseSpec } from "../model/load.ts";
 import {
   unknownNode,
   type AgentObservation,
+  type DirectorObservation,
   type FileserverObservation,
   type InstalledSpec,
   type NodeObservation,
@@ -15,6 +16,7 @@ import type { Spec } from "../model/spec.ts";
 import type { ClusterObservation, SystemObservation } from "../model/system-observed.ts";
 import { parseClusterState, placeOf } from "../pacemaker/monitor.ts";
 import type { AgentStatus } from "../wire/agent.ts";
+import { questionsForDirector } from "./design-directors.ts";
 import { questionsFor } from "./design.ts";
 import { lookScript, readLook, SPEC_PATH, type Look } from "./look.ts";
 import type { OpenShell } from "./node-shell.ts";
@@ -57,7 +59,28 @@ export async function survey(spec: Spec, parts: SurveyParts): Promise<Survey> {
   const all = left.length === 0 ? first : [...first, ...(await lookAround(spec, left, parts))];
   const looks = new Map(all.flatMap(({ looked }) => (looked.ok ? [[looked.node, looked.look] as const] : [])));
   const nodes = all.map(({ observation }) => observation);
-  return { observed: { nodes, cluster: clusterOf(spec, looks) }, looks };
+  const directors = await lookAtDirectors(spec, parts);
+  return { observed: { nodes, cluster: clusterOf(spec, looks), directors }, looks };
+}
+
+/** Machines of directors, as nodes: one that does not answer is unknown. */
+async function lookAtDirectors(spec: Spec, parts: SurveyParts): Promise<readonly DirectorObservation[]> {
+  const machines = spec.directors.flatMap((director) =>
+    director.machines.map((machine) => ({ machine: machine.name, script: lookScript(questionsForDirector(director)) })),
+  );
+  return Promise.all(
+    machines.map(async ({ machine, script }) => {
+      const looked = await lookAt(machine, script, parts);
+      if (!looked.ok) return { machine, system: unknown(messageOf(looked.error)), generation: undefined };
+      const text = looked.look.system.files.get(SPEC_PATH);
+      const parsed = text === undefined ? undefined : parseSpec(text);
+      return {
+        machine,
+        system: known(looked.look.system),
+        generation: parsed?.ok === true ? specHash(parsed.spec) : undefined,
+      };
+    }),
+  );
 }
 
 async function lookAround(

@@ -76,6 +76,11 @@ export function specHash(spec: Spec): string {
   return hex(hash128(["holdfast spec", canonicalJson(meaning)]), 32);
 }
 
+/** Of any value that JSON can hold: the same for the same content, whatever the order of keys. */
+export function fingerprint(value: unknown): string {
+  return hex(hash128(["holdfast value", canonicalJson(value)]), 32);
+}
+
 /** JSON with sorted keys and without undefined members. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;

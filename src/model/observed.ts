@@ -11,6 +11,15 @@ export interface ObservedCluster {
   readonly nodes: readonly NodeObservation[];
   /** What Pacemaker says; undefined inside where it runs nowhere, absent where nobody asked. */
   readonly cluster?: Observed<ClusterObservation | undefined>;
+  /** The machines of the spec's directors; absent where nobody asked. */
+  readonly directors?: readonly DirectorObservation[];
+}
+
+export interface DirectorObservation {
+  readonly machine: string;
+  readonly system: Observed<SystemObservation>;
+  /** Generation of the spec that lies there; undefined where there is none, or none of this release. */
+  readonly generation: string | undefined;
 }
 
 export interface NodeObservation {

@@ -19,6 +19,8 @@ export interface SystemObservation {
   /** By the path or VG/LV that was asked for; not there: not in it. */
   readonly devices: ReadonlyMap<string, DeviceObservation>;
   readonly secrets: ReadonlyMap<string, SecretsObservation>;
+  /** Files that machines share whole, by path; absent where nobody asked. */
+  readonly sharedSecrets?: ReadonlyMap<string, SharedSecretObservation>;
   /** The number of the last apply that wrote here; 0 before the first. */
   readonly generation: number;
   /** undefined: nobody on the node says. */
@@ -62,6 +64,13 @@ export interface SecretsObservation {
   readonly private: boolean;
   /** The fence devices have what it says. */
   readonly current: boolean;
+}
+
+export interface SharedSecretObservation {
+  /** SHA-256 of it. */
+  readonly digest: string;
+  /** Nobody but root may read it. */
+  readonly private: boolean;
 }
 
 /** What the cluster itself says, from any of its nodes. */

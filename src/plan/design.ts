@@ -13,8 +13,30 @@ export interface Design {
   /** The same on every node, in the order in which they are written. */
   readonly files: readonly DesignedFile[];
   readonly pacemaker: PacemakerDesign | undefined;
+  /** One entry per machine of a director. */
+  readonly directors?: readonly DesignedDirector[];
   /** Devices that may be formatted although they carry something: by path, or VG/LV. */
   readonly consents: readonly string[];
+}
+
+export interface DesignedDirector {
+  readonly director: string;
+  readonly machine: string;
+  readonly packages: readonly string[];
+  /** In the order in which they are written. */
+  readonly files: readonly DirectorFile[];
+  /** In the order in which they are started. */
+  readonly units: readonly string[];
+  /** The file that it shares with the nodes; undefined where no agent is asked. */
+  readonly secret: string | undefined;
+}
+
+export interface DirectorFile {
+  readonly path: string;
+  readonly mode: number;
+  readonly text: string;
+  /** The unit that has to begin anew with another text. */
+  readonly unit: string;
 }
 
 export type FileName =

@@ -2,6 +2,7 @@
 import { deviceName } from "../model/device.ts";
 import type { NodeObservation } from "../model/observed.ts";
 import type { FileserverSpec } from "../model/spec.ts";
+import { sameFace, withDirector } from "./directors.ts";
 import { fileserverChange } from "./changes.ts";
 import { nodeObstacle } from "./nodes.ts";
 import type { Effect, FileserverAction, MoveAction, Note } from "./plan.ts";
@@ -162,7 +163,10 @@ function planServing(
   const change =
     installed === undefined
       ? { impact: "restart" as const, changes: ["everything"], losses: [] }
-      : fileserverChange(installed, wanted);
+      : withDirector(
+          fileserverChange(installed, wanted),
+          sameFace(name, world.installedDirectors.get(name) ?? [], world.desired.directors),
+        );
   const leaving = world.strangers.includes(node);
   const needed = leaving || subjects.some((other) => deviceHolder(subjects, other)?.name === name);
   const because = `${change.changes.join(", ")} changed`;

@@ -7,12 +7,14 @@
  * - A fileserver is taken over only where every node that may serve it was asked and none does. A node that could not
  *   be asked may serve it, and two servers on one volume destroy it.
  * - A fileserver that serves twice, is under way or is stuck is left alone; the report says so.
+ * - Directors are made ready before anything else, and begin when what they are to stand before has been released.
  * - What gives a device up comes before what takes it.
  */
 import type { ObservedCluster } from "../model/observed.ts";
 import type { Spec } from "../model/spec.ts";
 import { planCluster } from "./cluster.ts";
 import type { Design } from "./design.ts";
+import { planDirectors } from "./directors.ts";
 import { planFileservers } from "./fileservers.ts";
 import { nodeActions, nodeBlocks } from "./nodes.ts";
 import type { Action, Note, Plan, Report } from "./plan.ts";
@@ -28,25 +30,27 @@ export function makePlan(
 ): { readonly plan: Plan; readonly report: Report } {
   const world = makeWorld(desired, observed);
   const fileservers = planFileservers(world);
-  const around = design === undefined ? planAgents(world) : planNodes(world, design);
+  const directors = planDirectors(world, design, observed.directors ?? []);
+  const around = design === undefined ? planAgents(world) : planNodes(world, design, directors.prepare);
   return {
     plan: {
       generation: world.generation,
-      number: nextNumber(world),
-      actions: [...fileservers.before, ...around.before, ...fileservers.after, ...around.after],
+      number: nextNumber(world, observed),
+      actions: [
+        ...directors.prepare,
+        ...fileservers.before,
+        ...directors.start,
+        ...around.before,
+        ...fileservers.after,
+        ...around.after,
+      ],
     },
     report: {
       effects: fileservers.effects,
-      blocked: [...nodeBlocks(world), ...around.blocked, ...fileservers.blocked],
-      notes: [...directorNotes(desired), ...around.notes, ...fileservers.notes],
+      blocked: [...nodeBlocks(world), ...directors.blocked, ...around.blocked, ...fileservers.blocked],
+      notes: [...directors.notes, ...around.notes, ...fileservers.notes],
     },
   };
-}
-
-function directorNotes(desired: Spec): readonly Note[] {
-  if (desired.directors.length === 0) return [];
-  const what = "a plan does not set directors up: that is done on their machines";
-  return [{ code: "directors-not-there", about: desired.cluster.name, what, remedy: "see docs/director.md" }];
 }
 
 interface Around {
@@ -64,10 +68,10 @@ function planAgents(world: World): Around {
   return { before: perNode, after: retire, blocked: [], notes: [] };
 }
 
-function planNodes(world: World, design: Design): Around {
+function planNodes(world: World, design: Design, directors: readonly Action[]): Around {
   const system = planSystem(world, design);
   const volumes = planVolumes(world, design);
-  const { write, run, retire } = nodeActions(world, renewedAgents(system.prepare));
+  const { write, run, retire } = nodeActions(world, renewedAgents([...directors, ...system.prepare]));
   const perNode = world.nodes.flatMap(({ node }) =>
     [...system.prepare, ...(systemAllows(world, node) ? write : [])].filter((action) => action.node === node),
   );
@@ -101,6 +105,7 @@ function systemAllows(world: World, name: string): boolean {
 function renewedAgents(prepare: readonly Action[]): ReadonlyMap<string, string> {
   const reasons = prepare.flatMap((action): readonly (readonly [string, string])[] => {
     if (action.kind === "put-program") return [[action.node, "its program is new"]];
+    if (action.kind === "share-director-secret") return action.to.map((node) => [node, "its directors' secret is new"]);
     if (action.kind !== "write-file") return [];
     if (action.file === "agent-unit" || action.file === "agent-env") return [[action.node, "its unit is new"]];
     return [];
@@ -108,7 +113,8 @@ function renewedAgents(prepare: readonly Action[]): ReadonlyMap<string, string> 
   return new Map(reasons);
 }
 
-function nextNumber(world: World): number {
-  const numbers = world.nodes.map((node) => (node.system?.known === true ? node.system.value.generation : 0));
+function nextNumber(world: World, { directors = [] }: ObservedCluster): number {
+  const systems = [...world.nodes, ...directors].map(({ system }) => system);
+  const numbers = systems.map((system) => (system?.known === true ? system.value.generation : 0));
   return Math.max(0, ...numbers) + 1;
 }

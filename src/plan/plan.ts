@@ -14,7 +14,14 @@ export interface Plan {
   readonly actions: readonly Action[];
 }
 
-export type Action = NodeAction | SystemAction | ClusterAction | VolumeAction | FileserverAction | MoveAction;
+export type Action =
+  | DirectorAction
+  | NodeAction
+  | SystemAction
+  | ClusterAction
+  | VolumeAction
+  | FileserverAction
+  | MoveAction;
 
 /** What is done to a node. */
 export interface NodeAction {
@@ -40,6 +47,34 @@ export type SystemAction =
       readonly node: string;
       readonly file: string;
       readonly devices: readonly string[];
+      readonly because: string;
+    };
+
+/** What is done for directors; `node` is the machine. Packages, program and spec get there as they get to nodes. */
+export type DirectorAction =
+  | {
+      /** One secret for a director and the nodes: from the machine that has it, or made anew. */
+      readonly kind: "share-director-secret";
+      readonly node: string;
+      readonly file: string;
+      readonly from: string | undefined;
+      readonly to: readonly string[];
+      readonly because: string;
+    }
+  | {
+      readonly kind: "write-director-files";
+      readonly node: string;
+      readonly files: readonly string[];
+      readonly because: string;
+    }
+  | {
+      /** All are enabled; those that run by what has changed begin anew. */
+      readonly kind: "start-director";
+      readonly node: string;
+      readonly units: readonly string[];
+      readonly restart: readonly string[];
+      /** Left on the machine when they have started: by what. */
+      readonly stamp: string;
       readonly because: string;
     };
 
@@ -151,7 +186,10 @@ export type NoteCode =
   | "other-cluster"
   | "not-preferred"
   | "node-forgotten"
-  | "directors-not-there"
+  | "director-unknown"
+  | "director-left"
+  | "director-secret-differs"
+  | "director-restarts"
   | "node-name-differs"
   | "os-not-supported"
   | "nfs-server-active"

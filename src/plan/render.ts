@@ -36,9 +36,7 @@ function section(title: string, lines: readonly string[]): readonly string[] {
 function verdict(plan: Plan, report: Report): string {
   const rest = report.blocked.length;
   if (rest > 0) return `\nthe plan is incomplete: ${rest} ${rest === 1 ? "thing stands" : "things stand"} in the way`;
-  const partly = report.notes.some(({ code }) => code === "directors-not-there");
-  const everything = partly ? "everything but the directors" : "everything";
-  return `\n${plan.actions.length === 0 ? "" : "after this, "}${everything} is as the spec says`;
+  return `\n${plan.actions.length === 0 ? "" : "after this, "}everything is as the spec says`;
 }
 
 function actionText(action: Action): string {
@@ -86,6 +84,14 @@ export function actionDeed(action: Action): string {
       return action.from === undefined
         ? `make the cluster's key, for ${listText(action.to)}`
         : `copy the cluster's key to ${listText(action.to)}`;
+    case "share-director-secret":
+      return action.from === undefined
+        ? `make the secret of directors and nodes, ${action.file}, for ${listText(action.to)}`
+        : `copy ${action.file} of ${action.from} to ${listText(action.to)}`;
+    case "write-director-files":
+      return `write ${listText(action.files)}`;
+    case "start-director":
+      return `start ${listText(action.units)}, now and at every start of the machine`;
     case "set-up-witness":
       return `set up the witness ${action.witness}`;
     case "start-cluster":

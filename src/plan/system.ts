@@ -42,7 +42,7 @@ export function planSystem(world: World, design: Design): SystemPlan {
 /** apt, on these; the way for others is the place where they are added. */
 const SUPPORTED: Readonly<Record<string, readonly string[]>> = { debian: ["12", "13"] };
 
-function systemBlocks(node: string, system: SystemObservation): readonly Note[] {
+export function systemBlocks(node: string, system: SystemObservation): readonly Note[] {
   const blocks: Note[] = [];
   const { id, version } = system.os;
   if (SUPPORTED[id]?.includes(version) !== true) {
@@ -142,7 +142,7 @@ function prepareActions(
   return actions;
 }
 
-function programAction(node: string, system: SystemObservation, version: string): SystemAction | undefined {
+export function programAction(node: string, system: SystemObservation, version: string): SystemAction | undefined {
   const { program } = system;
   if (program.state === "present" && program.version === version) return undefined;
   if (program.state === "present" && program.version !== undefined && isNewer(program.version, version)) {

@@ -1,6 +1,7 @@
 /** What the planner looks at, put in order. */
 import { specHash } from "../model/derive.ts";
 import type { NodeObservation, ObservedCluster } from "../model/observed.ts";
+import type { DirectorSpec } from "../model/director-spec.ts";
 import type { FileserverSpec, Spec } from "../model/spec.ts";
 
 /** Everything that the parts of the planner look at. */
@@ -19,6 +20,8 @@ export interface World {
   readonly heldBack: ReadonlySet<string>;
   /** The fileserver as the nodes know it: from the newest known spec on any node, undefined where none has it. */
   readonly installed: ReadonlyMap<string, FileserverSpec>;
+  /** Directors by that same spec, by the name of the fileserver. */
+  readonly installedDirectors: ReadonlyMap<string, readonly DirectorSpec[]>;
 }
 
 export function makeWorld(desired: Spec, observed: ObservedCluster): World {
@@ -38,7 +41,7 @@ export function makeWorld(desired: Spec, observed: ObservedCluster): World {
     forgotten: forgottenNodes(all),
     down: downNodes(observed),
     heldBack: (observed.cluster?.known === true ? observed.cluster.value?.heldBack : undefined) ?? new Set(),
-    installed: installedFileservers(all),
+    ...installedFileservers(all),
   };
 }
 
@@ -58,15 +61,18 @@ function forgottenNodes(nodes: readonly NodeObservation[]): readonly string[] {
 }
 
 /** A serving node's own spec is what the fileserver really runs by, so it counts before the others'. */
-function installedFileservers(nodes: readonly NodeObservation[]): ReadonlyMap<string, FileserverSpec> {
+function installedFileservers(nodes: readonly NodeObservation[]): Pick<World, "installed" | "installedDirectors"> {
   const installed = new Map<string, FileserverSpec>();
+  const installedDirectors = new Map<string, readonly DirectorSpec[]>();
   for (const node of nodes) {
     if (!node.spec.known || node.spec.value === undefined) continue;
     for (const fileserver of node.spec.value.spec.fileservers) {
-      if (!installed.has(fileserver.name) || serves(node, fileserver.name)) installed.set(fileserver.name, fileserver);
+      if (installed.has(fileserver.name) && !serves(node, fileserver.name)) continue;
+      installed.set(fileserver.name, fileserver);
+      installedDirectors.set(fileserver.name, node.spec.value.spec.directors);
     }
   }
-  return installed;
+  return { installed, installedDirectors };
 }
 
 function serves(node: NodeObservation, name: string): boolean {
