@@ -111,6 +111,7 @@ const HEADINGS: Readonly<Record<ScenarioGroup, string>> = {
   storage: "disks",
   fencing: "fencing",
   daemons: "what runs on a node",
+  directors: "directors",
   checks: "checks and campaigns",
 };
 

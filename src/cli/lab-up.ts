@@ -45,7 +45,8 @@ export const LAB_UP: CliCommand = {
       engine: wordOption(options, "engine", ENGINES),
     });
     const { state } = report;
-    if (state.cluster === "holdfast" && state.engine === "pacemaker")
+    // Directors, as a cluster with an engine, are set up as an administrator does it.
+    if (state.cluster === "holdfast" && (state.engine === "pacemaker" || state.shape.directors > 0))
       await applyToLab(paths.spec, TIME_SCALE[state.accelerator], io);
     const served = state.cluster === "holdfast" && state.engine === "standalone" ? await serveLab(paths.spec, io) : [];
     const durationMs = Math.round(performance.now() - startedMs);

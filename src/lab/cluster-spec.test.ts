@@ -30,3 +30,16 @@ test("volumes are made only where there is none", () => {
   assert.match(script, /vgs --foreign .* \|\| return 0\n[^]*vgcreate/);
   assert.match(script, /^prepare home 0\nprepare media 1$/m);
 });
+
+test("with directors the first fileserver is behind them, and the others are as ever", () => {
+  const machines = planMachines({ nodes: 2, clients: 1, directors: 2 });
+  const of = (role: string) => machines.filter((machine) => machine.role === role);
+  const spec = loadSpec(holdfastSpec("lab", of("node"), "/lab", "standalone", undefined, of("director")), "lab");
+  assert.deepEqual(
+    spec.directors.map(({ machines: all, services }) => [
+      all.map(({ name, address }) => `${name} ${address}`),
+      services.map(({ fileserver }) => fileserver),
+    ]),
+    [[["d1 10.77.0.31", "d2 10.77.0.32"], ["home"]]],
+  );
+});

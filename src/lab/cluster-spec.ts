@@ -11,6 +11,7 @@ export function holdfastSpec(
   sshConfigPath: string,
   engine: LabEngine,
   fileservers: readonly LabFileserver[] = fileserversOf(nodes.length),
+  directors: readonly MachinePlan[] = [],
 ): string {
   const nodeLines = nodes.map(
     ({ name, number }) =>
@@ -29,8 +30,22 @@ export function holdfastSpec(
     `    config: ${JSON.stringify(sshConfigPath)}`,
     "fileservers:",
     ...fileservers.flatMap(({ name, number }, index) => fileserverLines(name, number, preferredNode(nodes, index))),
+    ...directorLines(directors, fileservers[0]),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** Before the first fileserver only: the others are there to compare with, in the same cluster. */
+function directorLines(directors: readonly MachinePlan[], fileserver: LabFileserver | undefined): readonly string[] {
+  if (directors.length === 0 || fileserver === undefined) return [];
+  return [
+    "directors:",
+    "  - name: lb",
+    "    machines:",
+    ...directors.map(({ name, number }) => `      - { name: ${name}, address: ${addressOf("lan", number)} }`),
+    "    services:",
+    `      - fileserver: ${fileserver.name}`,
+  ];
 }
 
 /** Two nodes: all on the first, so that the second is idle as most are; more: spread. */

@@ -26,8 +26,10 @@ export async function setUpHoldfast(
   state: LabState,
   changed: readonly string[],
 ): Promise<void> {
-  const nodes = planMachines(state.shape).filter(({ role }) => role === "node");
-  const spec = holdfastSpec(state.name, nodes, paths.sshConfig, state.engine);
+  const machines = planMachines(state.shape);
+  const nodes = machines.filter(({ role }) => role === "node");
+  const directors = machines.filter(({ role }) => role === "director");
+  const spec = holdfastSpec(state.name, nodes, paths.sshConfig, state.engine, undefined, directors);
   await writeFile(paths.spec, spec);
   await prepareVolumes(world, paths, nodes);
   // Pacemaker's cluster is made by `apply`, as an administrator makes it.

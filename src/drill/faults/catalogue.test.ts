@@ -27,6 +27,9 @@ const NAMES = [
   "full-disk",
   "clock-jump",
   "memory-pressure",
+  "director-move",
+  "director-power-off",
+  "director-loss",
 ];
 
 function textOf({ name, group, load, standsFor, mustHold, variants }: FaultDocument): string {

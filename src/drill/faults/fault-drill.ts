@@ -15,6 +15,7 @@ import { addressesOf } from "../wire-check/look.ts";
 import { readPcap } from "../wire-check/pcap.ts";
 import { collectEvidence, keepDocument } from "./evidence.ts";
 import { casesOf, type FaultCase, type FaultDocument, type Load } from "./fault-words.ts";
+import { directorsOf } from "./look-at-directors.ts";
 import { waitHealthy } from "./healthy.ts";
 import { withFault, type FaultRun } from "./judge-fault.ts";
 import { openMechanism, type Mechanism } from "./mechanism.ts";
@@ -57,6 +58,7 @@ interface Ground {
 /** One session of the clients for all of them: the cluster is mended and whole again before each. */
 export async function runFaults(world: World, settings: DrillSettings, plan: FaultPlan): Promise<DrillResult> {
   const { faults, lab } = requireLab(world, plan.name);
+  if (plan.cases.some(({ document }) => document.needsDirectors === true)) requireDirectors(world, settings);
   const stamp = Math.floor(world.clock.wallMs()).toString(36);
   const ground: Ground = {
     world,
@@ -269,6 +271,18 @@ async function keepEvidence(ground: Ground, documents: readonly DrillDocument[])
   );
   await keepDocument(evidence, "documents.json", kept);
   return kept;
+}
+
+/** One that dies has to be stood in for. */
+function requireDirectors({ spec }: World, { fileserver }: DrillSettings): void {
+  if (directorsOf(spec, fileserver.name).length > 1) return;
+  throw new Fault({
+    kind: "invalid",
+    code: "drill-needs-directors",
+    what: `${fileserver.name} is not behind two directors`,
+    remedy:
+      "run it in a lab that has them, with the fileserver home: holdfast lab up --cluster holdfast --engine pacemaker --directors 2",
+  });
 }
 
 function requireLab({ faults }: World, name: string): { readonly faults: MachineFaults; readonly lab: LabFaults } {

@@ -5,8 +5,8 @@
 
 import { unreachable } from "../../base/assert.ts";
 
-/** Of the fileserver that the drill is about, when it begins. `both`: the two. */
-export type Place = "serving" | "standby" | "both" | "storage";
+/** Of the fileserver that the drill is about, when it begins. `both`: the two. `director`: of its directors, the one with the address. */
+export type Place = "serving" | "standby" | "both" | "storage" | "director";
 
 export type NetworkName = "lan" | "ring" | "san";
 export type Direction = "in" | "out" | "both";
@@ -44,6 +44,8 @@ export type FaultStep =
   | { readonly do: "expect-served"; readonly by: ServedBy; readonly withinMs: number }
   /** Until every daemon of the fileserver runs where it is served, and nfsd has threads. */
   | { readonly do: "expect-daemons"; readonly withinMs: number }
+  /** Until every director sends packets to the node that serves, and exactly one has the address. */
+  | { readonly do: "expect-directors"; readonly withinMs: number }
   /** Nobody may serve it for so long (scaled), and the reason must be shown. */
   | { readonly do: "expect-nobody"; readonly durationMs: number };
 
@@ -71,7 +73,7 @@ export interface FaultVariant {
  */
 export type Load = "probes" | "locks";
 
-export const FAULT_GROUPS = ["machines", "networks", "storage", "fencing", "daemons", "moves"] as const;
+export const FAULT_GROUPS = ["machines", "networks", "storage", "fencing", "daemons", "moves", "directors"] as const;
 export type FaultGroup = (typeof FAULT_GROUPS)[number];
 
 export interface FaultDocument {
@@ -89,6 +91,8 @@ export interface FaultDocument {
   readonly variants: readonly [FaultVariant, ...FaultVariant[]];
   /** False: not in a campaign, because what it does to applications is no loss there. */
   readonly inCampaign?: boolean;
+  /** The fileserver has to be behind two directors. */
+  readonly needsDirectors?: boolean;
   /** Failed actions are cleared before the next run, as an operator does once the cause is gone. */
   readonly clearsFailures?: boolean;
 }
@@ -127,6 +131,8 @@ export function describeStep(step: FaultStep): string {
       return `served by ${step.by === "any" ? "either node" : `the ${step.by} node`} within ${step.withinMs / 1000} s`;
     case "expect-daemons":
       return `all of its daemons run within ${step.withinMs / 1000} s`;
+    case "expect-directors":
+      return `every director sends packets there within ${step.withinMs / 1000} s, and one has the address`;
     case "expect-nobody":
       return `served by nobody for ${step.durationMs / 1000} s, with the reason shown`;
     case "heal":
@@ -147,5 +153,17 @@ export function describeStep(step: FaultStep): string {
 }
 
 function placeWords(place: Place): string {
-  return place === "both" ? "both nodes" : place === "storage" ? "the storage" : `the ${place} node`;
+  switch (place) {
+    case "both":
+      return "both nodes";
+    case "storage":
+      return "the storage";
+    case "director":
+      return "the director that has the address";
+    case "serving":
+    case "standby":
+      return `the ${place} node`;
+    default:
+      return unreachable(place);
+  }
 }

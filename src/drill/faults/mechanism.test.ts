@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Fault } from "../../base/fault.ts";
+import { SAMPLE_SPEC } from "../../../tests/sample-spec.ts";
+import { loadSpec } from "../../model/load.ts";
 import { systemClock } from "../../system/clock.ts";
 import type { World } from "../measure.ts";
 import type { LabFaults, MachineFaults } from "../ports.ts";
@@ -7,6 +10,8 @@ import type { FaultStep } from "./fault-words.ts";
 import { openMechanism, type Mechanism } from "./mechanism.ts";
 import type { Observer } from "./observe-servers.ts";
 import type { ServerSample } from "./servers.ts";
+
+const hasCode = (code: string) => (error: unknown) => error instanceof Fault && error.code === code;
 
 interface Bench {
   readonly mechanism: Mechanism;
@@ -18,7 +23,7 @@ interface Bench {
   missing: string[];
 }
 
-function bench(parts: Partial<World["mover"]> = {}): Bench {
+function bench(parts: Partial<World["mover"]> = {}, more: Partial<World> = {}): Bench {
   const done: string[] = [];
   const note = async (what: string): Promise<void> => void done.push(what);
   const lab: LabFaults = {
@@ -47,6 +52,7 @@ function bench(parts: Partial<World["mover"]> = {}): Bench {
     // No waiting: every level is there when it is asked for, or never.
     clock: { ...systemClock, sleep: () => Promise.resolve() },
     progress: () => undefined,
+    ...more,
   } as unknown as World;
   const mechanism = openMechanism({
     world,
@@ -170,4 +176,59 @@ test("daemons are waited for, and those that stay away are named", async () => {
   await assert.rejects(broken.play({ do: "expect-daemons", withinMs: 0 }), {
     message: "home was not repaired within 0 s: rpc.statd",
   });
+});
+
+const BEHIND = loadSpec(
+  `${SAMPLE_SPEC}directors:
+  - name: lb
+    machines: [{ name: d1, address: 10.77.0.31 }, { name: d2, address: 10.77.0.32 }]
+    services: [{ fileserver: home }]
+`,
+  "behind",
+);
+
+interface Director {
+  readonly here: boolean;
+  readonly serving?: readonly string[];
+  readonly problems?: readonly string[];
+}
+
+/** Directors that say this; one that is not in it does not answer. */
+function directors(say: Record<string, Director>): Partial<World> {
+  const exec: World["machines"]["exec"] = async (machine) => {
+    const said = say[machine];
+    if (said === undefined) return { status: 7, stdout: "", stderr: "no answer" };
+    const service = { fileserver: "home", here: said.here, serving: said.serving ?? ["n1"] };
+    return { status: 0, stdout: JSON.stringify({ services: [service], problems: said.problems ?? [] }), stderr: "" };
+  };
+  return { spec: BEHIND, machines: { exec, copyTo: () => Promise.reject(new Error("not here")) } };
+}
+
+test("the director that has the address loses its power, and gets it back", async () => {
+  const { play, mechanism, done } = bench({}, directors({ d1: { here: false }, d2: { here: true } }));
+  await play({ do: "power-off", at: "director" }, { do: "power-on", at: "director" });
+  assert.deepEqual(done.splice(0), ["off d2", "on d2"]);
+  await play({ do: "power-off", at: "director" });
+  await mechanism.mend();
+  assert.deepEqual(done, ["off d2", "on d2"]);
+  for (const say of [{ d1: { here: true }, d2: { here: true } }, { d1: { here: false } }])
+    await assert.rejects(
+      bench({}, directors(say)).play({ do: "power-off", at: "director" }),
+      hasCode("no-one-director"),
+    );
+});
+
+test("directors are as they should be when all send packets to the node that serves, and one has the address", async () => {
+  const step = { do: "expect-directors", withinMs: 20 } as const;
+  const fine = { here: true };
+  await bench({}, directors({ d1: fine, d2: { here: false } })).play(step);
+  const cases: readonly (readonly [Record<string, Director>, RegExp])[] = [
+    [{ d1: fine, d2: { here: false, serving: ["n2"] } }, /d2 sends packets to n2, not to n1/],
+    [{ d1: fine, d2: { here: false, serving: [] } }, /d2 sends packets to nobody/],
+    [{ d1: fine, d2: fine }, /on d1 and d2/],
+    [{ d1: { here: false }, d2: { here: false } }, /on no director/],
+    [{ d1: fine }, /d2: .*no answer/],
+    [{ d1: fine, d2: { here: false, problems: ["the kernel refused"] } }, /d2: the kernel refused/],
+  ];
+  for (const [say, what] of cases) await assert.rejects(bench({}, directors(say)).play(step), what);
 });

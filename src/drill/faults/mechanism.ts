@@ -8,6 +8,7 @@ import { otherNode } from "../scenario-parts.ts";
 import type { FileserverTarget } from "../placement.ts";
 import type { LabFaults, MachineFaults } from "../ports.ts";
 import type { FaultStep, InsideDeed, Place, ServedBy } from "./fault-words.ts";
+import { directorsOf, directorWithAddress, expectDirectors } from "./look-at-directors.ts";
 import { INSIDE_SCRIPTS, MISSING_DAEMONS_SCRIPT } from "./inside-scripts.ts";
 import type { Observer } from "./observe-servers.ts";
 import { serverOf } from "./servers.ts";
@@ -77,9 +78,11 @@ async function carryOut(parts: Parts, step: FaultStep): Promise<void> {
     case "thaw":
     case "panic":
     case "reset":
-      return void (await Promise.all(machinesAt(parts, step.at).map((machine) => onMachine(parts, step.do, machine))));
+      return void (await Promise.all(
+        (await machinesAt(parts, step.at, step.do)).map((machine) => onMachine(parts, step.do, machine)),
+      ));
     case "cut":
-      for (const machine of machinesAt(parts, step.at)) {
+      for (const machine of await machinesAt(parts, step.at, step.do)) {
         for (const network of step.networks) {
           undo.set("heal", () => lab.inject({ kind: "heal" }));
           await lab.inject({ kind: "cut", machine, network, direction: step.direction });
@@ -96,7 +99,7 @@ async function carryOut(parts: Parts, step: FaultStep): Promise<void> {
       undo.set("heal", () => lab.inject({ kind: "heal" }));
       return lab.inject({ kind: "fail-disk", disk: lab.diskOf(scene.target.name), operations: step.operations });
     case "inside":
-      for (const machine of machinesAt(parts, step.at)) await inside(parts, step.deed, machine);
+      for (const machine of await machinesAt(parts, step.at, step.do)) await inside(parts, step.deed, machine);
       return;
     case "undo":
       return undoNamed(parts, insideName(step.deed));
@@ -110,6 +113,8 @@ async function carryOut(parts: Parts, step: FaultStep): Promise<void> {
       return expectServed(parts, step.by, step.withinMs * timeScale);
     case "expect-daemons":
       return expectDaemons(parts, step.withinMs * timeScale);
+    case "expect-directors":
+      return expectDirectors(world, scene.target.name, () => servingNow(parts), step.withinMs * timeScale);
     case "expect-nobody":
       return expectNobody(parts, step.durationMs * timeScale);
     default:
@@ -117,8 +122,17 @@ async function carryOut(parts: Parts, step: FaultStep): Promise<void> {
   }
 }
 
-function machinesAt({ settings, scene }: Parts, place: Place): readonly string[] {
+async function machinesAt(
+  { settings, scene, undo }: Parts,
+  place: Place,
+  deed: FaultStep["do"],
+): Promise<readonly string[]> {
   switch (place) {
+    case "director":
+      // The one that is off has no address: it is the one whose power was taken.
+      return deed === "power-on"
+        ? directorsOf(settings.world.spec, scene.target.name).filter((machine) => undo.has(`power-on ${machine}`))
+        : [await directorWithAddress(settings.world, scene.target.name)];
     case "serving":
       return [scene.serving];
     case "standby":
