@@ -30,14 +30,22 @@ export async function openLink(
   networks: readonly string[] = [],
 ): Promise<void> {
   writeFileSync(file(insidePid, "netdev_group"), String(OPEN_GROUP));
-  const flags = file(insidePid, "flags");
-  writeFileSync(flags, `0x${(readFlags(flags) | IFF_UP).toString(16)}`);
+  raiseLink(insidePid);
   const ip = toolPath("ip");
   const routes = [
     ...networks.map((network) => [ip, "-6", "route", "replace", network, "dev", "eth0"]),
     ...fileserver.gateways.map((gateway) => [ip, "route", "replace", "default", "via", gateway, "dev", "eth0"]),
   ];
   if (routes.length > 0) await runInside(holder, routes, boundMs);
+}
+
+/**
+ * Up, in whatever group it is: the kernel announces the addresses (arp_notify, ndisc_notify), and the network learns where
+ * they are now. Nothing happens where it is up.
+ */
+export function raiseLink(insidePid: number): void {
+  const flags = file(insidePid, "flags");
+  writeFileSync(flags, `0x${(readFlags(flags) | IFF_UP).toString(16)}`);
 }
 
 /**

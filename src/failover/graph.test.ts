@@ -265,7 +265,7 @@ describe("every graph", () => {
 
   test("between them every kind of step is used", () => {
     const makers = [
-      (one: FileserverSpec) => takeoverGraph(one, true),
+      (one: FileserverSpec) => [...takeoverGraph(one), ...takeoverGraph(one, true)],
       (one: FileserverSpec) => releaseGraph(one, "n2"),
       warmGraph,
       coldGraph,

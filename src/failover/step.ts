@@ -17,6 +17,7 @@ export interface StepArgs {
   /* Takeover. */
   "probe-address": FileserverArgs;
   "reserve-luns": VolumeArgs;
+  "announce-address": FileserverArgs;
   "activate-volume": VolumeArgs;
   "claim-volume-group": VolumeArgs;
   "mount-volume": VolumeArgs;
@@ -92,6 +93,7 @@ export const STEP_BOUNDS_MS: Readonly<Record<StepKind, number>> = {
   "start-statd": 5_000,
   "probe-address": 3_000,
   "reserve-luns": 5_000,
+  "announce-address": 2_000,
   "activate-volume": 10_000,
   "claim-volume-group": 10_000,
   // Log replay after a crash: bounded by the size of the log, seconds on slow disks.

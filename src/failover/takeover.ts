@@ -14,6 +14,7 @@ import {
 /** @param behindDirector clients reach it through a director, which has to be told where their packets go now. */
 export function takeoverGraph(fileserver: FileserverSpec, behindDirector = false): StepGraph {
   const mounted = fileserver.volumes.map((volume) => volumeStepId("mount-volume", volume));
+  const reserved = fileserver.volumes.map((volume) => volumeStepId("reserve-luns", volume));
   const recoversV3 = fileserver.protocols.includes("v3");
   // What clients answer (to a tickle, to a notification) comes by the director, so it must know the way by then.
   const reachable = behindDirector ? "tell-directors" : "open-address";
@@ -22,6 +23,9 @@ export function takeoverGraph(fileserver: FileserverSpec, behindDirector = false
     // Asked while the volumes come up: costs no time of its own.
     fileserverStep("probe-address", fileserver),
     ...fileserver.volumes.flatMap((volume) => volumeSteps(fileserver, volume)),
+    // A node that was fenced and is not down yet falls silent by it (linux/mute-filter.ts); after the question whether
+    // a stranger has the address.
+    ...(behindDirector ? [] : [fileserverStep("announce-address", fileserver, ["probe-address", ...reserved])]),
     // The state folder lies on the first volume.
     fileserverStep("prepare-state", fileserver, [volumeStepId("mount-volume", firstVolume(fileserver))]),
     // Once clients are served the ledger is not complete any more: after a crash its last entry must not pass for it.
@@ -35,7 +39,11 @@ export function takeoverGraph(fileserver: FileserverSpec, behindDirector = false
     ...(recoversV3 ? [fileserverStep("end-lockd-grace", fileserver, ["start-nfsd", "prepare-state"])] : []),
     // Open only when every port listens: one refused connection costs a client 3 to 24 s
     // (xprt_reconnect_backoff, net/sunrpc/xprtsock.c).
-    fileserverStep("open-address", fileserver, ["probe-address", "reopen-ledger", ...listening]),
+    fileserverStep("open-address", fileserver, [
+      behindDirector ? "probe-address" : "announce-address",
+      "reopen-ledger",
+      ...listening,
+    ]),
     ...(behindDirector ? [fileserverStep("tell-directors", fileserver, ["open-address"])] : []),
     fileserverStep("tickle-connections", fileserver, [reachable]),
     // The owner's name on the group: written when clients are served, because it is a label and the reservation is the

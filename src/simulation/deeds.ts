@@ -37,6 +37,8 @@ const DEEDS: SimDeeds<StepKind> = {
   ...releaseDeeds,
   // Simulated clients reach their servers without a director: no graph here has it.
   "tell-directors": quick(5, () => undefined),
+  // Who hears of it on the wire is not modelled: a fenced node falls silent by its own looks here.
+  "announce-address": quick(5, () => undefined),
 };
 
 export function deedOf(step: Step): SimDeed {

@@ -14,7 +14,7 @@ import { tickleInput } from "../../nfs/tickle.ts";
 import { preemptReservation, reservedByOther, reservedByStranger, takeReservation } from "../../scsi/reservation.ts";
 import { waitFor } from "../../system/clock.ts";
 import { toolPath } from "../../system/tools.ts";
-import { openLink } from "../address.ts";
+import { holdLink, openLink, raiseLink } from "../address.ts";
 import { factsOf, type StepContext } from "../context.ts";
 import { runInside, saidBy, type HolderResult } from "../holder-client.ts";
 import { linkIsUp, mapperDevice, mountsInside, nfsdThreads, openFiles, scopeProcesses } from "../inside.ts";
@@ -42,6 +42,7 @@ type TakeoverSteps = Pick<
   StepRunners,
   | "probe-address"
   | "reserve-luns"
+  | "announce-address"
   | "activate-volume"
   | "claim-volume-group"
   | "mount-volume"
@@ -82,6 +83,13 @@ export const takeoverSteps: TakeoverSteps = {
           (error: unknown) => Promise.reject(withNodeName(error, context, disk)),
         );
     }
+  },
+
+  "announce-address": (_, context) => {
+    if (context.handedOver) return Promise.resolve({ outcome: "already", detail: "the node before is silent" });
+    holdLink(context.insidePid());
+    raiseLink(context.insidePid());
+    return Promise.resolve();
   },
 
   "activate-volume": async ({ fileserver, volume }, context) => {

@@ -4,6 +4,7 @@ import { Fault } from "../../base/fault.ts";
 import type { FileserverSpec } from "../../model/spec.ts";
 import type { ServerSide } from "../../balance/server-side.ts";
 import { holdFilterText } from "../../linux/hold-filter.ts";
+import { muteFilterText } from "../../linux/mute-filter.ts";
 import type { HolderCommand } from "../../linux/holder.ts";
 import { exportsText, hostsText, nfsConfText } from "../../nfs/configuration.ts";
 import { runChecked } from "../../system/commands.ts";
@@ -69,17 +70,17 @@ export const warmSteps: WarmSteps = {
   },
 
   "install-filter": async ({ fileserver }, context, boundMs) => {
-    const path = "/run/holdfast/etc/hold.nft";
-    await writeFile(insidePath(context.insidePid(), path), holdFilterText(servedPorts(fileserver)));
     const side = context.node.directors?.side(fileserver.name);
-    const untold = "/run/holdfast/etc/untold.nft";
-    if (side !== undefined) await writeFile(insidePath(context.insidePid(), untold), side.filter);
-    const files = side === undefined || side.filter === "" ? [path] : [path, untold];
-    await runInside(
-      context.holder(),
-      files.map((file): HolderCommand => [toolPath("nft"), "--file", file]),
-      boundMs,
-    );
+    // Behind a director nobody announces the fileserver's own address.
+    const announced = side === undefined ? fileserver.addresses.filter(({ family }) => family === 4) : [];
+    const text = [
+      holdFilterText(servedPorts(fileserver)),
+      muteFilterText(announced.map(({ address }) => address)),
+      side?.filter ?? "",
+    ].join("");
+    const path = "/run/holdfast/etc/filter.nft";
+    await writeFile(insidePath(context.insidePid(), path), text);
+    await runInside(context.holder(), [[toolPath("nft"), "--file", path]], boundMs);
   },
 
   "furnish-namespaces": async ({ fileserver }, context, boundMs) => {
