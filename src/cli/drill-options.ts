@@ -37,6 +37,11 @@ export const DRILL_OPTIONS: readonly Option[] = [
   { flags: "--load <load>", help: "of faults: probes (one client, timed finely) or locks (two clients, every oracle)" },
   { flags: "--minutes <n>", help: "campaign: for how long faults are begun (default 60)" },
   { flags: "--steps <ids>", help: "crash-points: only these steps, separated by commas" },
+  { flags: "--systems <names>", help: "compare: which, in their order (default stock,stock-tuned,holdfast)" },
+  { flags: "--scenarios <names>", help: "compare: which drills (default planned-move,power-off)" },
+  { flags: "--per-round <n>", help: "compare: so many runs before the next system has its turn (default 2)" },
+  { flags: "--out <folder>", help: "compare: where results.json, report.html and the pictures are put" },
+  { flags: "--redraw", help: "compare: only the report once more, from the folder's results.json" },
   { flags: "--keep", help: "leave a lab that was brought up for this" },
 ];
 

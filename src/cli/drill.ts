@@ -13,6 +13,7 @@ import type { DrillResult, DrillSettings, Scenario, ScenarioGroup } from "../dri
 import { findScenario, SCENARIOS } from "../drill/scenarios.ts";
 import { measureThroughput, ROUNDS_MIN, type ThroughputDocument } from "../drill/throughput.ts";
 import type { CliCommand, Invocation, Io } from "./command.ts";
+import { compareSystems, readCompare } from "./drill-compare.ts";
 import { withDrillLab, type DrillLab } from "./drill-lab.ts";
 import { targetNamed } from "./drill-mover.ts";
 import { DRILL_OPTIONS, readChoice, type DrillChoice } from "./drill-options.ts";
@@ -23,6 +24,13 @@ const CAMPAIGN = {
   name: "campaign",
   group: "checks",
   summary: "faults of every kind, drawn from --seed, for --minutes, with every oracle; stops at the first violation",
+} as const;
+
+/** Several systems in turns, each in a lab of its own. */
+const COMPARE = {
+  name: "compare",
+  group: "checks",
+  summary: "the same drills on the stock cluster, the tuned one and Holdfast, in turns, with a report (--out)",
 } as const;
 
 /** Not a fault but a comparison, with a document of its own; listed with the scenarios because it runs like one. */
@@ -55,6 +63,10 @@ async function runDrill(findCommand: FindCommand, { args, options, io }: Invocat
       what: "which drill?",
       remedy: "name a scenario of `holdfast drill --list`",
     });
+  }
+  if (name === COMPARE.name) {
+    const choice = readChoice(options);
+    return compareSystems({ findCommand, runScenario, choice, ...readCompare({ options }, choice) }, io);
   }
   const isOther = name === THROUGHPUT.name || name === CAMPAIGN.name;
   const scenario = isOther ? undefined : withLoad(findScenario(name), options);
@@ -116,7 +128,7 @@ const HEADINGS: Readonly<Record<ScenarioGroup, string>> = {
 };
 
 function listScenarios(io: Io): number {
-  const all: readonly Listed[] = [...SCENARIOS, THROUGHPUT, CAMPAIGN];
+  const all: readonly Listed[] = [...SCENARIOS, THROUGHPUT, CAMPAIGN, COMPARE];
   const width = Math.max(...all.map(({ name }) => name.length));
   for (const [group, heading] of Object.entries(HEADINGS)) {
     io.say(heading);

@@ -41,7 +41,7 @@ export interface Silence {
 }
 
 /** From the beginning of silence to the end of opening. Undefined when the timeline lacks either. */
-export function silenceOf(timeline: Timeline): Silence | undefined {
+export function silenceOf(timeline: Pick<Timeline, "steps">): Silence | undefined {
   for (const steps of [PAUSE_STEPS, ...STOCK_STEPS]) {
     const silence = silenceBy(timeline, steps);
     if (silence !== undefined) return silence;
@@ -49,7 +49,7 @@ export function silenceOf(timeline: Timeline): Silence | undefined {
   return undefined;
 }
 
-function silenceBy(timeline: Timeline, steps: PauseSteps): Silence | undefined {
+function silenceBy(timeline: Pick<Timeline, "steps">, steps: PauseSteps): Silence | undefined {
   const silent = timeline.steps.filter((step) => isStep(step, steps.silentFrom));
   const open = timeline.steps.filter((step) => steps.openUntil.some((name) => isStep(step, name)));
   if (silent.length === 0 || open.length === 0) return undefined;
