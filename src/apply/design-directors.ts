@@ -3,12 +3,11 @@ import { machineSetup } from "../balance/machine-files.ts";
 import type { DirectorMachine, DirectorSpec } from "../model/director-spec.ts";
 import type { Spec } from "../model/spec.ts";
 import type { DesignedDirector } from "../plan/design.ts";
-import { DIRECTOR_STAMP_PATH } from "../plan/directors.ts";
+import { DIRECTOR_ENV_PATH, DIRECTOR_STAMP_PATH } from "../plan/directors.ts";
 import { SPEC_PATH, type Questions } from "./look.ts";
 
 const DIRECTOR_UNIT = "holdfast-director.service";
 const DIRECTOR_UNIT_PATH = `/etc/systemd/system/${DIRECTOR_UNIT}`;
-const DIRECTOR_ENV_PATH = "/etc/holdfast/director.env";
 /** Of Node.js, in the program itself; Debian 12 does not bring it along. */
 const PROGRAM_PACKAGES: readonly string[] = ["libatomic1"];
 

@@ -151,6 +151,30 @@ describe("a plan with directors", () => {
     assert.deepEqual([plan.actions, report.blocked, report.notes], [[], [], []]);
   });
 
+  test("is empty too where a time scale was asked for once and is not now", () => {
+    const env = { path: "/etc/holdfast/director.env", mode: 0o600, text: "HOLDFAST_TIME_SCALE=10\n" };
+    const scaled = (machine: string): DesignedDirector => {
+      const { files, ...rest } = designed(machine);
+      const [unit, ...more] = files;
+      assert.ok(unit !== undefined);
+      return { ...rest, files: [unit, { ...env, unit: unit.unit }, ...more] };
+    };
+    const asked = { ...designFor(behind), directors: [scaled("d1"), scaled("d2")] };
+    const bare = observe(behind, { directors: [bareDirector("d1"), bareDirector("d2")] });
+    const stamps = makePlan(behind, bare, asked).plan.actions.flatMap((action) =>
+      action.kind === "start-director" ? [[action.node, action.stamp] as const] : [],
+    );
+    const directors = stamps.map(([machine, stamp]) => {
+      const found = director(machine, behind);
+      assert.ok(found.system.known);
+      const files = new Map(found.system.value.files).set(env.path, env.text).set(DIRECTOR_STAMP_PATH, stamp);
+      return director(machine, behind, { files });
+    });
+    assert.equal(directors.length, 2);
+    for (const design of [asked, designFor(behind)])
+      assert.deepEqual(makePlan(behind, observe(behind, { directors }), design).plan.actions, []);
+  });
+
   test("begins anew what did not come to be by an apply that was killed: the stamp is not the one", () => {
     const d1 = director("d1", behind);
     assert.ok(d1.system.known);

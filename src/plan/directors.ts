@@ -21,6 +21,8 @@ export interface DirectorPlan {
 
 /** What the units of a director's machine were last started by. */
 export const DIRECTOR_STAMP_PATH = "/etc/holdfast/director.started";
+/** Its time scale. */
+export const DIRECTOR_ENV_PATH = "/etc/holdfast/director.env";
 
 interface Machine {
   readonly designed: DesignedDirector;
@@ -109,7 +111,7 @@ function startActions(
 ): readonly DirectorAction[] {
   const { designed, system } = machine;
   const { machine: node, units } = designed;
-  const stamps = units.map((unit, index) => `${unit} ${stampOf(world, design, designed, unit, index === 0)}`);
+  const stamps = units.map((unit, index) => `${unit} ${stampOf(world, design, machine, unit, index === 0)}`);
   const before = (system.files.get(DIRECTOR_STAMP_PATH) ?? "").split("\n");
   const newSecret = secrets.some((action) => action.kind === "share-director-secret" && action.to.includes(node));
   const restart = units.filter((unit, index) => {
@@ -127,12 +129,15 @@ function startReason(restart: readonly string[], system: SystemObservation): str
   return off.length === restart.length ? "they do not run" : `${restart.join(" and ")} ran by something else`;
 }
 
-/** What the unit runs by, in short. Holdfast's own unit is the first. */
-function stampOf(world: World, design: Design, designed: DesignedDirector, unit: string, own: boolean): string {
+/** What the unit runs by, in short. Holdfast's own unit is the first; a time scale that nobody asks for stays as it is. */
+function stampOf(world: World, design: Design, { designed, system }: Machine, unit: string, own: boolean): string {
   const files = designed.files.filter((file) => file.unit === unit).map(({ path, text }) => [path, text]);
-  return shortGeneration(
-    fingerprint({ files, ...(own ? { generation: world.generation, version: design.version } : {}) }),
-  );
+  if (!own) return shortGeneration(fingerprint({ files }));
+  const kept = system.files.get(DIRECTOR_ENV_PATH);
+  const env =
+    files.some(([path]) => path === DIRECTOR_ENV_PATH) || kept === undefined ? [] : [[DIRECTOR_ENV_PATH, kept]];
+  const { generation } = world;
+  return shortGeneration(fingerprint({ files: [...files, ...env], generation, version: design.version }));
 }
 
 /** The first unit is Holdfast's own: without it the table stays as it is. Any other one takes the address along. */
