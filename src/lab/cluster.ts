@@ -33,10 +33,27 @@ export async function setUpHoldfast(
   await writeFile(paths.spec, spec);
   await prepareVolumes(world, paths, nodes);
   // Pacemaker's cluster is made by `apply`, as an administrator makes it.
-  if (state.engine === "pacemaker") return;
+  if (state.engine === "pacemaker") {
+    await restartAgents(world, paths, nodes, changed);
+    return;
+  }
   const unit = await agentUnit();
   await Promise.all(
     nodes.map(({ name }) => installAgent(world, paths, state, name, spec, unit, changed.includes(name))),
+  );
+}
+
+/** `apply` restarts an agent when its release is another; a new bundle of the same release it cannot tell from the old one. */
+async function restartAgents(
+  world: LabWorld,
+  paths: LabPaths,
+  nodes: readonly MachinePlan[],
+  changed: readonly string[],
+): Promise<void> {
+  const restart = ["systemctl", "try-restart", AGENT_UNIT];
+  const due = nodes.filter(({ name }) => changed.includes(name));
+  await Promise.all(
+    due.map(({ name }) => sshExec(world.commands, paths.sshConfig, name, restart, { timeoutMs: INSTALL_TIMEOUT_MS })),
   );
 }
 
