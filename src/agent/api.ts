@@ -38,7 +38,7 @@ export interface ApiParts {
 }
 
 export async function serveApi(socket: string, parts: ApiParts): Promise<FastifyInstance> {
-  const api = Fastify({ logger: false, bodyLimit: BODY_BYTES_MAX });
+  const api = Fastify({ logger: false, bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true });
   api.setErrorHandler((error, _request, reply) => {
     const fault = toFault(error);
     const answer: ErrorAnswer = {

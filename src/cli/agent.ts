@@ -25,7 +25,8 @@ export const AGENT: CliCommand = {
       timeScale: timeScaleFrom(process.env["HOLDFAST_TIME_SCALE"]),
       ...(typeof node === "string" ? { nodeName: node } : {}),
     });
-    return 0;
+    // Looks that are under way, and questions to a storage that hangs, are waited for by nobody.
+    process.exit(0);
   },
 };
 
