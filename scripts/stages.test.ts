@@ -111,6 +111,12 @@ describe("chooseStages", () => {
     assert.equal(tallyStage(lab, nothing).failed, 1);
   });
 
+  test("lab tests that take longer run with --all only", () => {
+    const more = { ...found, labFiles: [...found.labFiles, "tests/lab/cluster.long.lab.ts"] };
+    assert.equal(names(chooseStages({ unitOnly: false, all: false }, more)).at(-1), "lab tests: move");
+    assert.equal(names(chooseStages({ unitOnly: false, all: true }, more)).at(-1), "lab tests: cluster.long");
+  });
+
   test("every stage that uses up its bound still leaves the whole within 25 minutes", () => {
     let leftMs = TOTAL_TIMEOUT_MS;
     for (const whole of chooseStages({ unitOnly: false, all: false }, found)) {

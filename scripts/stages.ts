@@ -119,6 +119,9 @@ const STATIC_STAGES: readonly Stage[] = [
   },
 ];
 
+/** What would not fit into a plain `./test` beside the others, without KVM: only with --all. */
+const LONG_LAB_ENDING = ".long.lab.ts";
+
 export function chooseStages(choice: Choice, found: Found): readonly Stage[] {
   const unit: Stage = {
     name: "unit tests",
@@ -139,8 +142,9 @@ export function chooseStages(choice: Choice, found: Found): readonly Stage[] {
     timeoutMs: 5 * MINUTE_MS,
     counts: "one",
   };
+  const labFiles = found.labFiles.filter((file) => choice.all || !file.endsWith(LONG_LAB_ENDING));
   // One file after the other, each with a lab of its own: files of one run would change it at the same time.
-  const lab = (found.labFiles.length === 0 ? [[]] : found.labFiles.map((file) => [file])).map((files): Stage => ({
+  const lab = (labFiles.length === 0 ? [[]] : labFiles.map((file) => [file])).map((files): Stage => ({
     name: ["lab tests", ...files.map((file) => basename(file, ".lab.ts"))].join(": "),
     command: ["node", "--no-warnings", "scripts/run-tests.ts", ...files],
     timeoutMs: choice.all ? TOTAL_ALL_TIMEOUT_MS : 22 * MINUTE_MS,
