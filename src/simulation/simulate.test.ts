@@ -29,7 +29,8 @@ describe("simulation", () => {
     for (const { name } of FAULT_KINDS)
       assert.ok((faults[name] ?? 0) >= 100, `${name} was tried ${faults[name]} times`);
     // Locks are given up rarely: a client has to be kept away for a whole grace, or in the midst of reclaiming.
-    const { givenUp, ...often } = tally;
+    // How long two answered at once is no count: the less the better.
+    const { givenUp, doubleOpenMs: _, ...often } = tally;
     for (const [name, count] of Object.entries(often)) assert.ok(count >= 500, `${name}: ${count}`);
     assert.ok(givenUp > 0 && givenUp * 100 < tally.locks, `${givenUp} of ${tally.locks} locks were given up`);
   });
