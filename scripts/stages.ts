@@ -126,7 +126,8 @@ export function chooseStages(choice: Choice, found: Found): readonly Stage[] {
   const unit: Stage = {
     name: "unit tests",
     command: ["node", "--no-warnings", "scripts/run-tests.ts", "--quiet", ...found.unitFiles],
-    timeoutMs: 4 * MINUTE_MS,
+    // Two minutes alone on two cores, most of it the simulation.
+    timeoutMs: 8 * MINUTE_MS,
     counts: "tests",
   };
   if (choice.unitOnly) return [...STATIC_STAGES, unit];
