@@ -127,7 +127,7 @@ export function chooseStages(choice: Choice, found: Found): readonly Stage[] {
     name: "unit tests",
     command: ["node", "--no-warnings", "scripts/run-tests.ts", "--quiet", ...found.unitFiles],
     // Two minutes alone on two cores, most of it the simulation.
-    timeoutMs: 8 * MINUTE_MS,
+    timeoutMs: 5 * MINUTE_MS,
     counts: "tests",
   };
   if (choice.unitOnly) return [...STATIC_STAGES, unit];
