@@ -5,9 +5,11 @@ import {
   CLEAN_UP_TIMEOUT_MS,
   TOTAL_TIMEOUT_MS,
   chooseStages,
+  groupStages,
   parseChoice,
   tallyStage,
   verdictLine,
+  whyNotBegun,
   withinBudget,
   type Stage,
   type TestReport,
@@ -99,30 +101,61 @@ describe("chooseStages", () => {
     ]);
   });
 
-  test("the whole ends with the lab tests, also where no file of them was found: that run fails", () => {
-    assert.deepEqual(names(chooseStages({ unitOnly: false, all: false }, found)).slice(-3), [
+  test("the simulation runs beside the other unit tests", () => {
+    const more = { ...found, unitFiles: ["src/a.test.ts", "src/simulation/b.test.ts"] };
+    const stages = chooseStages({ unitOnly: true, all: false }, more);
+    assert.deepEqual(names(groupStages(stages).at(-1) ?? []), ["unit tests", "simulation"]);
+    assert.deepEqual(
+      stages.slice(-2).map(({ command }) => command.at(-1)),
+      ["src/a.test.ts", "src/simulation/b.test.ts"],
+    );
+  });
+
+  test("the whole ends with the lab tests in one lab, also where no file of them was found: that run fails", () => {
+    assert.deepEqual(names(chooseStages({ unitOnly: false, all: false }, found)).slice(-5), [
       "build",
       "host packages",
+      "lab up",
       "lab tests: move",
+      "lab down",
     ]);
-    const lab = chooseStages({ unitOnly: false, all: false }, { ...found, labFiles: [] }).at(-1);
-    assert.equal(lab?.name, "lab tests");
+    const lab = chooseStages({ unitOnly: false, all: false }, { ...found, labFiles: [] }).at(-2);
+    assert.ok(lab);
+    assert.equal(lab.name, "lab tests");
     const nothing = { status: 0, timedOut: false, reports: lines({ kind: "end" }) };
     assert.equal(tallyStage(lab, nothing).failed, 1);
   });
 
-  test("lab tests that take longer run with --all only", () => {
+  test("without a lab no lab test is begun, and the lab is taken down all the same", () => {
+    const stages = chooseStages({ unitOnly: false, all: false }, found);
+    const [up, move, down] = stages.slice(-3);
+    assert.ok(up && move && down);
+    const failed = new Map([[up, { passed: 0, failed: 1 }]]);
+    assert.equal(whyNotBegun(move, failed, TOTAL_TIMEOUT_MS), "lab up failed");
+    assert.equal(whyNotBegun(move, new Map(), TOTAL_TIMEOUT_MS), "lab up failed");
+    assert.equal(whyNotBegun(move, new Map([[up, { passed: 1, failed: 0 }]]), TOTAL_TIMEOUT_MS), undefined);
+    assert.equal(whyNotBegun(down, failed, TOTAL_TIMEOUT_MS), undefined);
+  });
+
+  test("lab tests that take longer run with --all only, with labs of their own", () => {
     const more = { ...found, labFiles: [...found.labFiles, "tests/lab/cluster.long.lab.ts"] };
-    assert.equal(names(chooseStages({ unitOnly: false, all: false }, more)).at(-1), "lab tests: move");
-    assert.equal(names(chooseStages({ unitOnly: false, all: true }, more)).at(-1), "lab tests: cluster.long");
+    assert.equal(names(chooseStages({ unitOnly: false, all: false }, more)).at(-1), "lab down");
+    const long = chooseStages({ unitOnly: false, all: true }, more).at(-1);
+    assert.equal(long?.name, "lab tests: cluster.long");
+    assert.equal(long.environment, undefined);
   });
 
   test("every stage that uses up its bound still leaves the whole within 25 minutes", () => {
     let leftMs = TOTAL_TIMEOUT_MS;
-    for (const whole of chooseStages({ unitOnly: false, all: false }, found)) {
-      leftMs -= withinBudget(whole, leftMs).timeoutMs + CLEAN_UP_TIMEOUT_MS;
+    const stages = chooseStages({ unitOnly: false, all: false }, found);
+    const everything = new Map(stages.map((stage) => [stage, { passed: 1, failed: 0 }]));
+    for (const together of groupStages(stages)) {
+      if (together.some((stage) => whyNotBegun(stage, everything, leftMs) !== undefined)) continue;
+      const longestMs = Math.max(...together.map((stage) => withinBudget(stage, leftMs).timeoutMs));
+      leftMs -= longestMs + CLEAN_UP_TIMEOUT_MS;
     }
     const promisedMs = 25 * 60_000;
+    assert.ok(leftMs < CLEAN_UP_TIMEOUT_MS, "the last stages are not begun");
     assert.ok(TOTAL_TIMEOUT_MS - leftMs <= promisedMs, `${leftMs} ms left`);
   });
 });

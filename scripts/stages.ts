@@ -8,6 +8,12 @@ export interface Stage {
   readonly timeoutMs: number;
   /** "one": the stage is one check. "tests": it reports single tests over descriptor 3 (run-tests.ts). */
   readonly counts: "one" | "tests";
+  /** Runs at the same time as the stage before it. */
+  readonly besideTheLast?: boolean;
+  /** Added to the environment. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Stages that must have passed: without them this one is not begun, and counts as failed. */
+  readonly needs?: readonly string[];
 }
 
 /** What run-tests.ts writes to descriptor 3, one JSON document per line. */
@@ -119,44 +125,100 @@ const STATIC_STAGES: readonly Stage[] = [
   },
 ];
 
+const BUILD: Stage = {
+  name: "build",
+  command: ["node", "--no-warnings", "scripts/build.ts", "--check"],
+  timeoutMs: 3 * MINUTE_MS,
+  counts: "one",
+};
+
+const HOST_PACKAGES: Stage = {
+  name: "host packages",
+  command: ["node", "--no-warnings", "scripts/host-packages.ts"],
+  timeoutMs: 5 * MINUTE_MS,
+  counts: "one",
+};
+
 /** What would not fit into a plain `./test` beside the others, without KVM: only with --all. */
 const LONG_LAB_ENDING = ".long.lab.ts";
 
+/** One lab for all lab tests: on two cores without KVM its start is the longest part of a run. */
+const LAB = "under-test";
+const LAB_UP = "lab up";
+
+const SIMULATION = "src/simulation/";
+
 export function chooseStages(choice: Choice, found: Found): readonly Stage[] {
-  const unit: Stage = {
-    name: "unit tests",
-    command: ["node", "--no-warnings", "scripts/run-tests.ts", "--quiet", ...found.unitFiles],
-    // Two minutes alone on two cores, most of it the simulation.
-    timeoutMs: 5 * MINUTE_MS,
-    counts: "tests",
-  };
-  if (choice.unitOnly) return [...STATIC_STAGES, unit];
-  const build: Stage = {
-    name: "build",
-    command: ["node", "--no-warnings", "scripts/build.ts", "--check"],
-    timeoutMs: 3 * MINUTE_MS,
-    counts: "one",
-  };
-  const hostPackages: Stage = {
-    name: "host packages",
-    command: ["node", "--no-warnings", "scripts/host-packages.ts"],
-    timeoutMs: 5 * MINUTE_MS,
-    counts: "one",
-  };
-  const labFiles = found.labFiles.filter((file) => choice.all || !file.endsWith(LONG_LAB_ENDING));
-  // One file after the other, each with a lab of its own: files of one run would change it at the same time.
-  const lab = (labFiles.length === 0 ? [[]] : labFiles.map((file) => [file])).map((files): Stage => ({
-    name: ["lab tests", ...files.map((file) => basename(file, ".lab.ts"))].join(": "),
-    command: ["node", "--no-warnings", "scripts/run-tests.ts", ...files],
-    timeoutMs: choice.all ? TOTAL_ALL_TIMEOUT_MS : 22 * MINUTE_MS,
-    counts: "tests",
-  }));
-  return [...STATIC_STAGES, unit, build, hostPackages, ...lab];
+  const [simulation, unit] = parted(found.unitFiles, (file) => file.startsWith(SIMULATION));
+  // Two minutes alone on two cores, half of it the simulation.
+  const quick = [testStage("unit tests", unit, 5 * MINUTE_MS)];
+  if (simulation.length > 0) {
+    quick.push({ ...testStage("simulation", simulation, 5 * MINUTE_MS), besideTheLast: true });
+  }
+  if (choice.unitOnly) return [...STATIC_STAGES, ...quick];
+  const [long, short] = parted(found.labFiles, (file) => file.endsWith(LONG_LAB_ENDING));
+  return [...STATIC_STAGES, ...quick, BUILD, HOST_PACKAGES, ...labStages(choice, short, choice.all ? long : [])];
 }
+
+function parted<T>(items: readonly T[], is: (item: T) => boolean): readonly [yes: readonly T[], no: readonly T[]] {
+  return [items.filter(is), items.filter((item) => !is(item))];
+}
+
+function testStage(name: string, files: readonly string[], timeoutMs: number): Stage {
+  const command = ["node", "--no-warnings", "scripts/run-tests.ts", ...(name.startsWith("lab") ? [] : ["--quiet"])];
+  return { name, command: [...command, ...files] as [string, ...string[]], timeoutMs, counts: "tests" };
+}
+
+/** One file after the other: tests that run at the same time would change the lab under each other. */
+function labStages(choice: Choice, short: readonly string[], long: readonly string[]): readonly Stage[] {
+  const timeoutMs = choice.all ? TOTAL_ALL_TIMEOUT_MS : 22 * MINUTE_MS;
+  const stageOf = (files: readonly string[]): Stage =>
+    testStage(["lab tests", ...files.map((file) => basename(file, ".lab.ts"))].join(": "), files, timeoutMs);
+  const lab = (words: readonly string[]): readonly [string, ...string[]] => ["node", "--no-warnings", ...words];
+  const cluster = ["--cluster", "holdfast", "--engine", "standalone"];
+  return [
+    {
+      name: LAB_UP,
+      command: lab(["src/cli/program.ts", "lab", "up", "--name", LAB, ...cluster]),
+      timeoutMs: 15 * MINUTE_MS,
+      counts: "one",
+    },
+    ...(short.length === 0 ? [[]] : short.map((file) => [file])).map((files) => ({
+      ...stageOf(files),
+      environment: { HOLDFAST_TEST_LAB: LAB },
+      needs: [LAB_UP],
+    })),
+    { name: "lab down", command: lab(["tests/lab/lab-down.ts", LAB]), timeoutMs: 3 * MINUTE_MS, counts: "one" },
+    // These bring up labs of their own kind.
+    ...long.map((file) => stageOf([file])),
+  ];
+}
+
+/** Those that run at the same time are in one group. */
+export function groupStages(stages: readonly Stage[]): readonly (readonly Stage[])[] {
+  const groups: Stage[][] = [];
+  for (const stage of stages) {
+    const last = groups.at(-1);
+    if (stage.besideTheLast === true && last !== undefined) last.push(stage);
+    else groups.push([stage]);
+  }
+  return groups;
+}
+
+/** Undefined where it may begin. */
+export function whyNotBegun(stage: Stage, tallies: ReadonlyMap<Stage, Tally>, leftMs: number): string | undefined {
+  const passed = [...tallies].filter(([, { failed }]) => failed === 0).map(([{ name }]) => name);
+  const lacks = stage.needs?.find((name) => !passed.includes(name));
+  if (lacks !== undefined) return `${lacks} failed`;
+  return leftMs < CLEAN_UP_TIMEOUT_MS + LEAST_TIMEOUT_MS ? "no time is left" : undefined;
+}
+
+const LEAST_TIMEOUT_MS = 1000;
 
 /** The stage with its bound cut to what is left of the whole, so that the last line is always reached in time. */
 export function withinBudget(stage: Stage, leftMs: number): Stage {
-  return { ...stage, timeoutMs: Math.max(1000, Math.min(stage.timeoutMs, leftMs - CLEAN_UP_TIMEOUT_MS)) };
+  const restMs = Math.max(LEAST_TIMEOUT_MS, leftMs - CLEAN_UP_TIMEOUT_MS);
+  return { ...stage, timeoutMs: Math.min(stage.timeoutMs, restMs) };
 }
 
 export function verdictLine(tallies: readonly Tally[]): string {

@@ -7,9 +7,11 @@ import {
   TOTAL_ALL_TIMEOUT_MS,
   TOTAL_TIMEOUT_MS,
   chooseStages,
+  groupStages,
   parseChoice,
   tallyStage,
   verdictLine,
+  whyNotBegun,
   withinBudget,
   type Choice,
   type Found,
@@ -70,7 +72,7 @@ function runStage(stage: Stage, environment: NodeJS.ProcessEnv): Promise<StageRu
     const [program, ...args] = stage.command;
     const child = spawn(program, args, {
       cwd: ROOT,
-      env: environment,
+      env: { ...environment, ...stage.environment },
       // Its own process group: what it started ends with it.
       detached: true,
       stdio: ["ignore", "inherit", "inherit", "pipe"],
@@ -113,27 +115,37 @@ async function main(choice: Choice): Promise<number> {
   const environment = environmentOf(choice);
   const startedMs = performance.now();
   const totalMs = choice.all ? TOTAL_ALL_TIMEOUT_MS : TOTAL_TIMEOUT_MS;
-  const tallies: Tally[] = [];
+  const tallies = new Map<Stage, Tally>();
   let interrupted = false;
   process.on("SIGINT", () => (interrupted = true)).on("SIGTERM", () => (interrupted = true));
-  for (const [index, whole] of stages.entries()) {
-    if (interrupted) break;
+  const runOne = async (whole: Stage): Promise<void> => {
+    const at = `stage ${stages.indexOf(whole) + 1}/${stages.length}`;
     const stageStartedMs = performance.now();
-    const stage = withinBudget(whole, totalMs - (stageStartedMs - startedMs));
-    const at = `stage ${index + 1}/${stages.length}`;
+    const leftMs = totalMs - (stageStartedMs - startedMs);
+    const why = whyNotBegun(whole, tallies, leftMs);
+    if (why !== undefined) {
+      tallies.set(whole, { passed: 0, failed: 1, because: "not run" });
+      process.stdout.write(`${at} ${whole.name}: FAILED (not run: ${why})\n`);
+      return;
+    }
+    const stage = withinBudget(whole, leftMs);
     process.stdout.write(`${at} ${stage.name} …\n`);
     const tally = tallyStage(stage, await runStage(stage, environment));
-    tallies.push(tally);
+    tallies.set(whole, tally);
     process.stdout.write(stageLine(at, stage, tally, performance.now() - stageStartedMs));
+  };
+  for (const together of groupStages(stages)) {
+    if (interrupted) break;
+    await Promise.all(together.map(runOne));
   }
   takeLabsDown(environment);
-  for (const stage of stages.slice(tallies.length)) {
-    tallies.push({ passed: 0, failed: 1, because: "not run" });
+  for (const stage of stages.filter((one) => !tallies.has(one))) {
+    tallies.set(stage, { passed: 0, failed: 1, because: "not run" });
     process.stdout.write(`${stage.name}: FAILED (not run: interrupted)\n`);
   }
   if (!choice.unitOnly && found.labFiles.length === 0) process.stdout.write("lab tests: no file in tests/lab\n");
-  process.stdout.write(`${verdictLine(tallies)}\n`);
-  return tallies.some((tally) => tally.failed > 0) ? 1 : 0;
+  process.stdout.write(`${verdictLine([...tallies.values()])}\n`);
+  return [...tallies.values()].some((tally) => tally.failed > 0) ? 1 : 0;
 }
 
 const choice = parseChoice(process.argv.slice(2));

@@ -43,7 +43,10 @@ export function specFile(): string {
 const UP_TIMEOUT_MS = 600_000;
 const COMMAND_TIMEOUT_MS = 120_000;
 
-/** Every file of lab tests says `before(bringLabUp); after(takeLabDown);`: each is a run, and a lab, of its own. */
+/**
+ * Every file of lab tests says `before(bringLabUp); after(takeLabDown);`. `./test` names one lab for all of them; run by
+ * itself, each file has a lab of its own. So each leaves the lab as it found it: both fileservers served, nothing broken.
+ */
 export async function bringLabUp(): Promise<void> {
   await up(["--engine", "standalone"]);
 }
@@ -60,7 +63,11 @@ async function up(words: readonly string[]): Promise<void> {
 }
 
 export async function takeLabDown(): Promise<void> {
-  if (NAMED !== undefined) return;
+  if (NAMED === undefined) await wipeLab();
+}
+
+/** Down and forgotten: no process, socket or file of it is left. */
+export async function wipeLab(): Promise<void> {
   const down = await holdfast(["lab", "down", "--name", LAB, "--wipe"], COMMAND_TIMEOUT_MS);
   assert.equal(down.status, 0, said(down));
   const paths = labPaths(LAB);
