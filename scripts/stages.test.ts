@@ -112,9 +112,11 @@ describe("chooseStages", () => {
   });
 
   test("the whole ends with the lab tests in one lab, also where no file of them was found: that run fails", () => {
-    assert.deepEqual(names(chooseStages({ unitOnly: false, all: false }, found)).slice(-5), [
-      "build",
+    assert.deepEqual(names(chooseStages({ unitOnly: false, all: false }, found)).slice(-7), [
       "host packages",
+      "unit tests",
+      "lab image",
+      "build",
       "lab up",
       "lab tests: move",
       "lab down",
@@ -128,8 +130,9 @@ describe("chooseStages", () => {
 
   test("without a lab no lab test is begun, and the lab is taken down all the same", () => {
     const stages = chooseStages({ unitOnly: false, all: false }, found);
-    const [up, move, down] = stages.slice(-3);
-    assert.ok(up && move && down);
+    const [image, , up, move, down] = stages.slice(-5);
+    assert.ok(image && up && move && down);
+    assert.equal(whyNotBegun(up, new Map([[image, { passed: 0, failed: 1 }]]), TOTAL_TIMEOUT_MS), "lab image failed");
     const failed = new Map([[up, { passed: 0, failed: 1 }]]);
     assert.equal(whyNotBegun(move, failed, TOTAL_TIMEOUT_MS), "lab up failed");
     assert.equal(whyNotBegun(move, new Map(), TOTAL_TIMEOUT_MS), "lab up failed");

@@ -42,6 +42,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("demo", async () => (await import("./demo.ts")).demoCommand(findCommand)),
   entry("lab up", async () => (await import("./lab-up.ts")).LAB_UP),
   entry("lab down", async () => (await import("./lab-down.ts")).LAB_DOWN),
+  entry("lab image", async () => (await import("./lab-image.ts")).LAB_IMAGE),
   entry("lab deploy", async () => (await import("./lab-deploy.ts")).LAB_DEPLOY),
   entry("lab capture", async () => (await import("./lab-capture.ts")).LAB_CAPTURE),
   entry("lab cp", async () => (await import("./lab-cp.ts")).LAB_CP),

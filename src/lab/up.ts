@@ -86,16 +86,7 @@ async function settleState(
   const running = (await findLabProcesses(paths)).machines;
   if (before !== undefined && running.size > 0 && !isDeepStrictEqual(before.shape, shape)) throw shapeDiffers();
   const kept = before === undefined ? undefined : imageAt(cache, before.imageId);
-  const image =
-    kept !== undefined && existsSync(kept.disk)
-      ? kept
-      : await ensureImage(world.commands, {
-          suite,
-          cacheFolder: cache,
-          nodeBinary: nodeBinary(),
-          nodeVersion: nodeVersion(),
-          progress: world.progress,
-        });
+  const image = kept !== undefined && existsSync(kept.disk) ? kept : await imageOf(world, suite, cache);
   if (kept !== undefined && kept.id !== image.id) throw imageGone(kept.id);
   const { accelerator, why } = await probeAccelerator(world.commands, image, cache);
   world.progress(`accelerator: ${accelerator} (${why})`);
@@ -113,6 +104,17 @@ async function settleState(
   };
   await writeState(paths.stateFile, state);
   return { state, image };
+}
+
+/** Built where the cache has none of it. */
+export function imageOf(world: LabWorld, suite: Suite, cache = cacheFolder()): Promise<Image> {
+  return ensureImage(world.commands, {
+    suite,
+    cacheFolder: cache,
+    nodeBinary: nodeBinary(),
+    nodeVersion: nodeVersion(),
+    progress: world.progress,
+  });
 }
 
 function given(shape: UpChoice["shape"]): Partial<LabShape> {
