@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { DrillDocument } from "../../src/drill/document.ts";
 import { findLabProcesses } from "../../src/lab/machines.ts";
 import { labPaths } from "../../src/lab/paths.ts";
 
@@ -84,6 +85,12 @@ interface Status {
 export async function servedBy(fileserver: string): Promise<string | null | undefined> {
   const ran = await holdfast(["status", "--json", "-f", specFile()], COMMAND_TIMEOUT_MS);
   return (JSON.parse(ran.stdout) as Status).fileservers.find(({ name }) => name === fileserver)?.servedBy;
+}
+
+/** By the probes' own logs on the client. */
+export function assertNothingLost(oracle: DrillDocument["oracle"]): void {
+  assert.ok(oracle.acknowledgedWrites > 0);
+  assert.equal(oracle.lostWrites + oracle.staleReads + oracle.errorsSeenByApplications, 0);
 }
 
 /** The last lines of what a command said, for a failed assertion. */
