@@ -26,7 +26,7 @@ describe("an agent that is killed", () => {
   });
 
   test("in a release: it died, the next move succeeded, nothing is left of the half", async () => {
-    const words = ["--lab", LAB, "--steps", "stop-nfsd", "--json"];
+    const words = ["--lab", LAB, "--steps", "stop-nfsd", "--runs", "1", "--json"];
     const ran = await holdfast(["drill", "crash-points", ...words], DRILL_TIMEOUT_MS);
     assert.equal(ran.status, 0, said(ran));
     const { runs } = JSON.parse(ran.stdout) as { runs: readonly CrashDocument[] };

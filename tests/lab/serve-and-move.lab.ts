@@ -51,7 +51,7 @@ describe("a lab with two fileservers", () => {
   }
 
   test("an agent killed in a takeover: it died, the next move succeeded, nothing is left of the half", async () => {
-    const words = ["--lab", LAB, "--steps", "start-nfsd", "--json"];
+    const words = ["--lab", LAB, "--steps", "start-nfsd", "--runs", "1", "--json"];
     const ran = await holdfast(["drill", "crash-points", ...words], DRILL_TIMEOUT_MS);
     assert.equal(ran.status, 0, said(ran));
     const { runs } = JSON.parse(ran.stdout) as { runs: readonly CrashDocument[] };
