@@ -28,7 +28,13 @@ export interface MachineUp {
   readonly readyAfterMs: number;
 }
 
-const BOOT_TIMEOUT_MS = 240_000;
+/** For each machine of the lab, since all boot at the same time and emulated ones share a few processors. */
+const BOOT_TIMEOUT_PER_MACHINE_MS = 60_000;
+
+function bootTimeoutMs(state: LabState): number {
+  return BOOT_TIMEOUT_PER_MACHINE_MS * Math.max(4, Object.keys(state.sshPorts).length);
+}
+
 const READY_POLL_MS = 500;
 /** Under work a running machine's clock is left alone unless it is further off than this. */
 const CLOCK_OFF_S_MAX = 2;
@@ -134,18 +140,18 @@ async function waitForMachine(
 ): Promise<MachineUp> {
   const since = (): number => Math.round(world.clock.monotonicMs() - startedMs);
   const wait = async (what: string, probe: () => Promise<boolean>): Promise<number> => {
-    const bound = { what: `${name}: ${what}`, timeoutMs: BOOT_TIMEOUT_MS, intervalMs: READY_POLL_MS };
+    const bound = { what: `${name}: ${what}`, timeoutMs: bootTimeoutMs(state), intervalMs: READY_POLL_MS };
     const reached = await waitFor(world.clock, bound, async () => {
       if (await probe()) return since();
       if ((await findLabProcesses(paths)).machines.has(name)) return undefined;
       throw machineEnded(paths, name);
     });
-    if (reached === undefined) throw notReady(paths, name, what);
+    if (reached === undefined) throw notReady(paths, name, what, bound.timeoutMs);
     return reached;
   };
   const sshAfterMs = await wait("ssh", () => sshGreets(portOf(state, name)));
   if (logBytes !== undefined) await wait("ready", () => consoleSays(serialLog(paths, name), logBytes, READY_LINE));
-  if (how === "already-running") await waitForRole(world, paths, name);
+  if (how === "already-running") await waitForRole(world, paths, name, bootTimeoutMs(state));
   await setClock(world, paths, name, how === "already-running" ? CLOCK_OFF_S_MAX : 0);
   const readyAfterMs = since();
   world.progress(`${name}: ${how}, ssh after ${inSeconds(sshAfterMs)}, ready after ${inSeconds(readyAfterMs)}`);
@@ -222,9 +228,9 @@ async function setClock(world: LabWorld, paths: LabPaths, name: string, offSMax:
 }
 
 /** A machine that a killed `lab up` left booting. */
-async function waitForRole(world: LabWorld, paths: LabPaths, name: string): Promise<void> {
+async function waitForRole(world: LabWorld, paths: LabPaths, name: string, timeoutMs: number): Promise<void> {
   const script = "until [ -e /run/lab/ready ]; do sleep 0.2; done";
-  await sshExec(world.commands, paths.sshConfig, name, ["sh", "-c", script], { timeoutMs: BOOT_TIMEOUT_MS });
+  await sshExec(world.commands, paths.sshConfig, name, ["sh", "-c", script], { timeoutMs });
 }
 
 function machineEnded(paths: LabPaths, name: string): Fault {
@@ -235,10 +241,10 @@ function machineEnded(paths: LabPaths, name: string): Fault {
   });
 }
 
-function notReady(paths: LabPaths, name: string, what: string): Fault {
+function notReady(paths: LabPaths, name: string, what: string, timeoutMs: number): Fault {
   return new Fault({
     code: "lab-machine-not-ready",
-    what: `${name} did not reach "${what}" within ${inSeconds(BOOT_TIMEOUT_MS)}`,
+    what: `${name} did not reach "${what}" within ${inSeconds(timeoutMs)}`,
     remedy: `read ${serialLog(paths, name)}; then lab down and lab up`,
   });
 }
