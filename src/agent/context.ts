@@ -30,6 +30,8 @@ export interface Node {
   /** This node's persistent reservation key, and who the others are. */
   readonly reservationKey: string;
   readonly nodeOfKey: (key: string) => string | undefined;
+  /** Reservation keys of the other nodes, in the spec's order; absent where nobody is fenced. */
+  readonly otherKeys?: readonly string[];
   /** Absent where no director stands before any fileserver. */
   readonly directors?: Directors;
   readonly log: (line: string) => void;

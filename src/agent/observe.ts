@@ -3,6 +3,7 @@ import { messageOf } from "../base/fault.ts";
 import { known, unknown, type Observed } from "../base/observed.ts";
 import { judge, type Judgement, type Sighting } from "../failover/judge.ts";
 import { HOLD_GROUP, OPEN_GROUP } from "../linux/hold-filter.ts";
+import { isHushGroup } from "../linux/hush-filter.ts";
 import { mapperName } from "../lvm/volume-group.ts";
 import type { FileserverSpec } from "../model/spec.ts";
 import { holderPid, linkGroup, linkIsUp, mapperDevice, mountsInside, nfsdThreads, scopeProcesses } from "./inside.ts";
@@ -40,7 +41,8 @@ export async function observe(fileserver: FileserverSpec): Promise<Observed<Foun
       processes: scope.map((process) => process.name),
       holder: holder !== undefined,
       nfsdThreads: threads,
-      linkUp,
+      // Nobody is served in the moment of a hush, and nothing has to be undone after it.
+      linkUp: linkUp && !isHushGroup(group),
       requestsHeld: group === HOLD_GROUP,
       volumes: fileserver.volumes.length,
       volumesMounted: fileserver.volumes.filter((volume) => mounts.some((mount) => mount.path === volumePath(volume)))

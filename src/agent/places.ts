@@ -38,6 +38,9 @@ export function volumePath(volume: VolumeSpec): string {
 /** Of the fileserver's link, in the sysfs mounted inside: it shows the fileserver's own links. */
 export const LINK_FOLDER = "/run/holdfast/sys/class/net/eth0";
 
+/** There where the filter that makes hushes of announcements is loaded (linux/hush-filter.ts). */
+export const HUSH_READY = "/run/holdfast/hush-ready";
+
 /** State that must survive a move: on the first volume, above its exports, root only. */
 export function statePath(fileserver: FileserverSpec): string {
   return `${volumePath(fileserver.volumes[0] as VolumeSpec)}/.holdfast`;

@@ -119,9 +119,12 @@ export function openStandby(node: Node, fileserver: FileserverSpec): Standby {
 }
 
 /** Of all that the warm standby is made from. Exports are told to a running one; placement is none of its business. */
-export function standbyFingerprint({ directors }: Pick<Node, "directors">, fileserver: FileserverSpec): string {
+export function standbyFingerprint(
+  { directors, otherKeys }: Pick<Node, "directors" | "otherKeys">,
+  fileserver: FileserverSpec,
+): string {
   const { exports: _, placement: __, ...made } = fileserver;
-  return fingerprint({ made, side: directors?.side(fileserver.name) });
+  return fingerprint({ made, side: directors?.side(fileserver.name), hushes: otherKeys });
 }
 
 /** LVM's programs run on the node, for all fileservers: whose they are is seen by the group's name. */

@@ -4,9 +4,9 @@ import { muteFilterText } from "./mute-filter.ts";
 import { matchesGolden } from "../../tests/golden.ts";
 
 test("whoever else announces one of the addresses silences the link for a while", () => {
-  matchesGolden("linux/mute-filter.nft", muteFilterText(["10.77.0.50", "10.77.0.51"]));
+  matchesGolden("linux/mute-filter.nft", muteFilterText(["10.77.0.50", "10.77.0.51"], "0xabcdef0102030405"));
 });
 
 test("without an IPv4 address nobody is listened to", () => {
-  assert.equal(muteFilterText([]), "");
+  assert.equal(muteFilterText([], "0x1"), "");
 });

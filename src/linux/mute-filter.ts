@@ -1,13 +1,15 @@
 /**
- * A filter that silences a fileserver the moment that another machine announces its address: whoever does so has been
- * told that this one is gone. It lies in the kernel's receive path, because a node that was frozen and goes on answers
- * clients before any program of it has run: reads from stale pages, and errors for writes that the storage refuses,
- * which cost clients their locks (seen in the lab).
+ * A filter that silences a fileserver the moment that another machine hushes this node (linux/hush-filter.ts) or
+ * announces its address: whoever does so is about to fence this one, or has been told that it is gone. It lies in the
+ * kernel's receive path, because a node that was frozen and goes on answers clients before any program of it has run:
+ * reads from stale pages, and errors for writes that the storage refuses, which cost clients their locks (seen in the
+ * lab).
  *
  * It is no fence and does not last: within its time the agent looks at the node's registrations, and a node that was
  * fenced reboots. A false announcement by anyone on the network silences the fileserver as long as it is repeated; who can
  * do that can take the address from it by the same means.
  */
+import { HUSH_EVERYONE, HUSH_OPERATION, hushName } from "./hush-filter.ts";
 
 /** Several of the agent's looks, also where it is slow. */
 const MUTED_S = 5;
@@ -16,10 +18,13 @@ const MUTED_S = 5;
  * nftables(8) text; empty where there is no IPv4 address. Only what comes in from outside is seen: a link does not hear its
  * own announcements. Egress hooks: Linux 5.16 and later.
  *
- * @param addresses IPv4, as announced by ARP.
+ * @param addresses IPv4, as announced by ARP. A plain announcement is heard only where the link has another hardware
+ *   address than the one that comes (ipvlan); a hush is heard everywhere.
+ * @param ownKey this node's reservation key: hushes that mean other nodes are passed over.
  */
-export function muteFilterText(addresses: readonly string[]): string {
+export function muteFilterText(addresses: readonly string[], ownKey: string): string {
   if (addresses.length === 0) return "";
+  const meant = `{ ${HUSH_EVERYONE}, ${hushName(ownKey)} }`;
   return `table netdev holdfast_mute {
   set muted {
     type mark
@@ -28,7 +33,8 @@ export function muteFilterText(addresses: readonly string[]): string {
   }
   chain announced {
     type filter hook ingress device "eth0" priority filter; policy accept;
-    arp saddr ip { ${addresses.join(", ")} } add @muted { meta mark }
+    arp operation ${HUSH_OPERATION} arp daddr ip != ${meant} accept
+    arp saddr ip { ${addresses.join(", ")} } update @muted { meta mark }
   }
   chain silence {
     type filter hook egress device "eth0" priority filter; policy accept;

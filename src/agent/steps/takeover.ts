@@ -14,7 +14,7 @@ import { tickleInput } from "../../nfs/tickle.ts";
 import { preemptReservation, reservedByOther, reservedByStranger, takeReservation } from "../../scsi/reservation.ts";
 import { waitFor } from "../../system/clock.ts";
 import { toolPath } from "../../system/tools.ts";
-import { holdLink, openLink, raiseLink } from "../address.ts";
+import { announceLink, openLink } from "../address.ts";
 import { factsOf, type StepContext } from "../context.ts";
 import { runInside, saidBy, type HolderResult } from "../holder-client.ts";
 import { linkIsUp, mapperDevice, mountsInside, nfsdThreads, openFiles, scopeProcesses } from "../inside.ts";
@@ -85,11 +85,11 @@ export const takeoverSteps: TakeoverSteps = {
     }
   },
 
-  "announce-address": (_, context) => {
-    if (context.handedOver) return Promise.resolve({ outcome: "already", detail: "the node before is silent" });
-    holdLink(context.insidePid());
-    raiseLink(context.insidePid());
-    return Promise.resolve();
+  "announce-address": async (_, context) => {
+    if (context.handedOver) return { outcome: "already", detail: "the node before is silent" };
+    const said: string[] = [];
+    await announceLink(context.insidePid(), (line) => void said.push(line));
+    return said.length === 0 ? undefined : { detail: said.join("; ") };
   },
 
   "activate-volume": async ({ fileserver, volume }, context) => {

@@ -1,18 +1,20 @@
 /** Warm standby: namespaces, link, files and the daemons that need no volume. */
-import { writeFile } from "node:fs/promises";
-import { Fault } from "../../base/fault.ts";
+import { readFile, writeFile } from "node:fs/promises";
+import { Fault, messageOf } from "../../base/fault.ts";
 import type { FileserverSpec } from "../../model/spec.ts";
 import type { ServerSide } from "../../balance/server-side.ts";
 import { holdFilterText } from "../../linux/hold-filter.ts";
+import { hushFilterText } from "../../linux/hush-filter.ts";
 import { muteFilterText } from "../../linux/mute-filter.ts";
 import type { HolderCommand } from "../../linux/holder.ts";
 import { exportsText, hostsText, nfsConfText } from "../../nfs/configuration.ts";
 import { runChecked } from "../../system/commands.ts";
 import { toolPath } from "../../system/tools.ts";
 import { servedPorts } from "../../nfs/configuration.ts";
+import type { StepContext } from "../context.ts";
 import { runInside } from "../holder-client.ts";
 import { exists, readOptional } from "../inside.ts";
-import { insidePath, volumePath } from "../places.ts";
+import { HUSH_READY, insidePath, volumePath } from "../places.ts";
 import type { StepRunners } from "../runner.ts";
 import { makeColdState, NSM_PATH } from "../state-folder.ts";
 
@@ -75,12 +77,23 @@ export const warmSteps: WarmSteps = {
     const announced = side === undefined ? fileserver.addresses.filter(({ family }) => family === 4) : [];
     const text = [
       holdFilterText(servedPorts(fileserver)),
-      muteFilterText(announced.map(({ address }) => address)),
+      muteFilterText(
+        announced.map(({ address }) => address),
+        context.node.reservationKey,
+      ),
       side?.filter ?? "",
     ].join("");
     const path = "/run/holdfast/etc/filter.nft";
     await writeFile(insidePath(context.insidePid(), path), text);
     await runInside(context.holder(), [[toolPath("nft"), "--file", path]], boundMs);
+    if (announced.length === 0) return undefined;
+    try {
+      await installHushFilter(fileserver, context, boundMs);
+    } catch (error) {
+      // The standby serves without it; only a node that thaws is told later to be silent.
+      return { detail: `no hush can be sent: ${messageOf(error)}` };
+    }
+    return undefined;
   },
 
   "furnish-namespaces": async ({ fileserver }, context, boundMs) => {
@@ -142,6 +155,16 @@ export const warmSteps: WarmSteps = {
     await runInside(context.holder(), [[toolPath("exportfs"), "-ra"], [toolPath("rpc.mountd")]], boundMs);
   },
 };
+
+async function installHushFilter(fileserver: FileserverSpec, context: StepContext, boundMs: number): Promise<void> {
+  const { node } = context;
+  const path = "/run/holdfast/etc/hush.nft";
+  const hardwareAddress = (await readFile(`/sys/class/net/${fileserver.interface}/address`, "utf8")).trim();
+  const pid = context.insidePid();
+  await writeFile(insidePath(pid, path), hushFilterText(hardwareAddress, node.otherKeys ?? []));
+  await runInside(context.holder(), [[toolPath("nft"), "--file", path]], boundMs);
+  await writeFile(insidePath(pid, HUSH_READY), "");
+}
 
 /** Written from outside into the fileserver's own /run; the bind mounts over /etc show the files. */
 export async function writeConfiguration(pid: number, fileserver: FileserverSpec, cluster: string): Promise<void> {
