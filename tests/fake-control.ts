@@ -31,6 +31,7 @@ export function fakeControl(spec: FileserverSpec, answers: Partial<FileserverCon
     silence: () => undefined,
     resume: () => Promise.resolve(),
     silenced: () => false,
+    hush: () => Promise.resolve(false),
     warm: () => Promise.resolve(),
     history: () => [],
     ...answers,

@@ -9,6 +9,7 @@ import { scaled, type Node } from "./context.ts";
 import { askRegistration, fenceNode } from "./fence-node.ts";
 import type { FenceRun } from "../wire/cluster.ts";
 import type { FileserverControl } from "./fileserver.ts";
+import type { Hushes } from "./hush.ts";
 import type { Registration } from "./registration.ts";
 import { OCF, RESOURCE_ACTIONS } from "./resource.ts";
 
@@ -19,6 +20,7 @@ export interface ClusterParts {
   readonly registration: Registration | undefined;
   /** Keys of all nodes of the cluster, by name. */
   readonly keys: ReadonlyMap<string, string>;
+  readonly hushes: Hushes;
   readonly goDown: (because: string) => void;
 }
 
@@ -129,7 +131,8 @@ async function fence(parts: ClusterParts, victim: string, timeoutMs: number, his
   if (standing.code !== FENCE.done) return standing;
   const startedMs = node.clock.monotonicMs();
   const startedAtMs = node.clock.wallMs();
-  const end = await Promise.race([fenceNode(node, key, registration.luns()), node.clock.sleep(timeoutMs)]);
+  const fenced = fenceNode(node, key, registration.luns(), parts.hushes.of(key));
+  const end = await Promise.race([fenced, node.clock.sleep(timeoutMs)]);
   if (end === undefined) {
     node.log(`fence of ${victim}: not ended within ${timeoutMs} ms`);
     return { code: FENCE.failed, lines: [`the fence of ${victim} did not end within ${timeoutMs} ms`] };

@@ -11,18 +11,31 @@ import {
   type PreemptAnswer,
 } from "../failover/fence.ts";
 import type { Node } from "./context.ts";
+import type { FenceHush } from "./hush.ts";
 import type { Lun } from "./luns.ts";
 
 type Answers = ReadonlyMap<string, Observed<readonly string[]>>;
 
-/** @param luns every LUN of the spec; unknown where some could not be found: then nobody is fenced. */
-export async function fenceNode(node: Node, victimKey: string, luns: Observed<readonly Lun[]>): Promise<FenceEnd> {
+/**
+ * @param luns every LUN of the spec; unknown where some could not be found: then nobody is fenced.
+ * @param hush by which the victim hears of it.
+ */
+export async function fenceNode(
+  node: Node,
+  victimKey: string,
+  luns: Observed<readonly Lun[]>,
+  hush?: FenceHush,
+): Promise<FenceEnd> {
   if (!luns.known) return { outcome: "failed", because: [`not every LUN is known: ${luns.why}`] };
   const disks = new Map(luns.value.map(({ name, disk }) => [name, disk] as const));
   let state = beginFence({ ownKey: node.reservationKey, victimKey }, [...disks.keys()]);
   for (;;) {
     const move = nextMove(state);
-    if (move.do === "end") return move.end;
+    await hush?.before(move);
+    if (move.do === "end") {
+      hush?.ended(move.end);
+      return move.end;
+    }
     if (move.do === "read") state = afterRead(state, await readAll(node, disks, move.luns));
     else state = afterPreempt(state, await preempt(node, disks.get(move.lun) ?? "", victimKey));
   }

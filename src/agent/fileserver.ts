@@ -14,16 +14,19 @@ import { takeoverGraph } from "../failover/takeover.ts";
 import { isPlain } from "../lvm/volume-group.ts";
 import type { FileserverSpec } from "../model/spec.ts";
 import { dropReservation } from "../scsi/reservation.ts";
+import { hushGroup } from "../linux/hush-filter.ts";
 import type { FileserverStatus } from "../wire/agent.ts";
 import type { ClientsAnswer } from "../wire/clients.ts";
 import type { Timeline } from "../wire/timeline.ts";
+import { hushLink } from "./address.ts";
 import { endOnBug } from "./bug.ts";
 import { clientsOf } from "./clients.ts";
 import { NOTHING_WATCHED, scaled, type Node, type StepContext, type WatchEnd } from "./context.ts";
 import { openHandover } from "./handover.ts";
 import { openHealth } from "./health.ts";
 import { openHistory, RunFault } from "./history.ts";
-import { exists } from "./inside.ts";
+import type { HushedFileserver } from "./hush.ts";
+import { exists, livingHolder } from "./inside.ts";
 import { servedConnections } from "./look-at-service.ts";
 import { notifyForgotten } from "./notify.ts";
 import { observe, type Found } from "./observe.ts";
@@ -56,7 +59,7 @@ export interface FileserverSight {
   readonly silencedBecause?: string;
 }
 
-export interface FileserverControl extends WatchedFileserver {
+export interface FileserverControl extends WatchedFileserver, HushedFileserver {
   readonly spec: FileserverSpec;
   status(): Promise<FileserverStatus>;
   /** Refused where this node does not serve it. */
@@ -98,6 +101,8 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
   let running: FileserverState | undefined;
   let prepared: Looked | undefined;
   let watch: ServiceWatch | undefined;
+  /** The link is never in two hands. Never rejects. */
+  let hushing: Promise<unknown> = Promise.resolve();
   /** Of the last watch of this service: a release that failed before it recorded anything is tried again. */
   let watchEnd: WatchEnd = NOTHING_WATCHED;
 
@@ -126,6 +131,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
       });
     running = as;
     try {
+      await hushing;
       return await work();
     } finally {
       running = undefined;
@@ -334,6 +340,20 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     isSuccessor: () => prepared !== undefined && handover.announced() === prepared.systemId,
     silence: (because) => silence.begin(because, running === "releasing"),
     silenced: () => silence.because() !== undefined,
+
+    async hush(victimKey) {
+      // Nobody announces its address there; the directors know who serves.
+      if (roles.behindDirector) return false;
+      const index = (node.otherKeys ?? []).indexOf(victimKey);
+      if (index < 0) throw new Error("it is none of the other nodes that this agent knows");
+      const pid = await livingHolder(spec.name);
+      if (pid === undefined) throw new Error("there is no standby here");
+      // Asked at the last moment: from here to the link nothing else of this agent comes in between.
+      if (running !== undefined || watch !== undefined) return false;
+      const sent = hushing.then(() => hushLink(pid, hushGroup(index)));
+      hushing = sent.catch(() => undefined);
+      return sent;
+    },
 
     async resume() {
       await exclusively("taking-over", async () => {

@@ -39,6 +39,12 @@ export async function holderPid(fileserver: string, scope: readonly ScopeProcess
   return text !== undefined && scope.some((process) => process.pid === pid) ? pid : undefined;
 }
 
+/** The same where only its number is needed; whoever uses it finds out whether it is still inside. */
+export async function livingHolder(fileserver: string): Promise<number | undefined> {
+  const pid = Number(await readOptional(`${holderFolder(fileserver)}/${HOLDER_FILES.pid}`));
+  return pid > 0 ? pid : undefined;
+}
+
 export async function mountsInside(pid: number): Promise<readonly Mount[]> {
   return parseMountinfo(await readFile(`/proc/${pid}/mountinfo`, "utf8"));
 }

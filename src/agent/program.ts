@@ -18,6 +18,7 @@ import { openDirectors } from "./directors.ts";
 import { controlFileserver, type FileserverControl } from "./fileserver.ts";
 import { openHolder } from "./holder-client.ts";
 import { hostCommands } from "./host-commands.ts";
+import { openHushes } from "./hush.ts";
 import { findLuns } from "./luns.ts";
 import { holderFolder, HOST_HOLDER, PLACES } from "./places.ts";
 import { goToNormalPriority } from "./priority.ts";
@@ -86,7 +87,7 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
     spec,
     controls,
     wallMs: () => systemClock.wallMs(),
-    cluster: { node, controls, registration, keys, goDown: goDownAtOnce },
+    cluster: { node, controls, registration, keys, hushes: openHushes(node, controls), goDown: goDownAtOnce },
   });
   const roleServers = directors === undefined ? [] : await serveRoles(before, secrets, directors, log);
   log(`agent of ${name}: ${controls.size} fileservers, socket ${settings.socket}`);
@@ -148,6 +149,7 @@ function makeNode(
     reservations: openReservations(scsiPort(systemClock, parts.timeScale)),
     reservationKey: defined(keys.get(name), "the node is one of the spec's"),
     nodeOfKey: (key) => names.get(key),
+    otherKeys: [...keys].filter(([node]) => node !== name).map(([, key]) => key),
   };
 }
 

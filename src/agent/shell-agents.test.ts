@@ -23,6 +23,7 @@ import { agentClient } from "../wire/client.ts";
 import { serveApi } from "./api.ts";
 import type { FileserverControl, FileserverSight } from "./fileserver.ts";
 import type { Lun } from "./luns.ts";
+import { openHushes } from "./hush.ts";
 import type { Registration } from "./registration.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -136,7 +137,7 @@ async function startAgent(): Promise<void> {
   } as const;
   const controls = new Map([["home", home]]);
   const goDown = (because: string): void => void world.downs.push(because);
-  const cluster = { node, controls, registration, keys: KEYS, goDown };
+  const cluster = { node, controls, registration, keys: KEYS, hushes: openHushes(node, controls), goDown };
   const api = await serveApi(socket, {
     node: "n1",
     version: "0",
