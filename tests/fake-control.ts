@@ -28,6 +28,7 @@ export function fakeControl(spec: FileserverSpec, answers: Partial<FileserverCon
     sight: () => Promise.resolve({ judgement: { state: "warm", lacks: [] }, empty: true }),
     check: () => Promise.resolve([]),
     inUse: () => Promise.resolve(false),
+    idle: () => true,
     silence: () => undefined,
     resume: () => Promise.resolve(),
     silenced: () => false,

@@ -14,19 +14,17 @@ import { takeoverGraph } from "../failover/takeover.ts";
 import { isPlain } from "../lvm/volume-group.ts";
 import type { FileserverSpec } from "../model/spec.ts";
 import { dropReservation } from "../scsi/reservation.ts";
-import { hushGroup } from "../linux/hush-filter.ts";
 import type { FileserverStatus } from "../wire/agent.ts";
 import type { ClientsAnswer } from "../wire/clients.ts";
 import type { Timeline } from "../wire/timeline.ts";
-import { hushLink } from "./address.ts";
 import { endOnBug } from "./bug.ts";
 import { clientsOf } from "./clients.ts";
 import { NOTHING_WATCHED, scaled, type Node, type StepContext, type WatchEnd } from "./context.ts";
 import { openHandover } from "./handover.ts";
 import { openHealth } from "./health.ts";
 import { openHistory, RunFault } from "./history.ts";
-import type { HushedFileserver } from "./hush.ts";
-import { exists, livingHolder } from "./inside.ts";
+import { openHushSender, type HushedFileserver } from "./hush.ts";
+import { exists } from "./inside.ts";
 import { servedConnections } from "./look-at-service.ts";
 import { notifyForgotten } from "./notify.ts";
 import { observe, type Found } from "./observe.ts";
@@ -98,11 +96,12 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
   const handover = openHandover(node);
   const health = openHealth(node, spec);
   const roles = openRoleTeller(node, spec);
+  const hushes = openHushSender(node, spec.name);
   let running: FileserverState | undefined;
   let prepared: Looked | undefined;
   let watch: ServiceWatch | undefined;
-  /** The link is never in two hands. Never rejects. */
-  let hushing: Promise<unknown> = Promise.resolve();
+  /** Nothing of the volumes was here after the last run, or at the start. */
+  let empty = false;
   /** Of the last watch of this service: a release that failed before it recorded anything is tried again. */
   let watchEnd: WatchEnd = NOTHING_WATCHED;
 
@@ -131,7 +130,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
       });
     running = as;
     try {
-      await hushing;
+      await hushes.settled();
       return await work();
     } finally {
       running = undefined;
@@ -154,7 +153,8 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     roles.say("releasing");
     const startedAtMs = node.clock.wallMs();
     const result = await standby.run(releaseGraph(spec, successorSystemId), standby.context(looked, { watched }));
-    if (result.fault === undefined) roles.say("standby");
+    empty = result.fault === undefined;
+    if (empty) roles.say("standby");
     else await roles.settle();
     // What was found before the release is not what the next takeover finds.
     prepared = undefined;
@@ -234,6 +234,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
       return history.remember("takeover", node.clock.wallMs(), { steps: [], durationMs: 0 });
     }
     return exclusively("taking-over", async () => {
+      empty = false;
       if (effect === "run-release-first") {
         await releaseCompletely();
         await standby.runCold();
@@ -336,6 +337,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     },
 
     serves: () => watch !== undefined,
+    idle: () => empty && running === undefined,
     announce: (successorSystemId) => handover.announce(successorSystemId),
     isSuccessor: () => prepared !== undefined && handover.announced() === prepared.systemId,
     silence: (because) => silence.begin(because, running === "releasing"),
@@ -344,15 +346,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     async hush(victimKey) {
       // Nobody announces its address there; the directors know who serves.
       if (roles.behindDirector) return false;
-      const index = (node.otherKeys ?? []).indexOf(victimKey);
-      if (index < 0) throw new Error("it is none of the other nodes that this agent knows");
-      const pid = await livingHolder(spec.name);
-      if (pid === undefined) throw new Error("there is no standby here");
-      // Asked at the last moment: from here to the link nothing else of this agent comes in between.
-      if (running !== undefined || watch !== undefined) return false;
-      const sent = hushing.then(() => hushLink(pid, hushGroup(index)));
-      hushing = sent.catch(() => undefined);
-      return sent;
+      return hushes.send(victimKey, () => running === undefined && watch === undefined);
     },
 
     async resume() {
@@ -401,6 +395,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
       await roles.settle();
       if (judgement.state === "serving") await exclusively("warming", watchRunning);
       if (!isEmpty(sighting)) return;
+      empty = true;
       await exclusively("warming", async () => {
         if (judgement.state === "partial") await standby.runCold();
         if (judgement.state !== "warm") await standby.runWarm();

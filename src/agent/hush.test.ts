@@ -1,6 +1,7 @@
 /** Hushes around a fence: clock, storage and fileservers are doubles. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { expectCommands } from "../../tests/expected-commands.ts";
 import { fakeLuns, type FakeLuns } from "../../tests/fake-luns.ts";
 import { manualClock, type ManualClock } from "../../tests/manual-clock.ts";
@@ -8,7 +9,7 @@ import { known } from "../base/observed.ts";
 import type { FenceEnd } from "../failover/fence.ts";
 import type { Node } from "./context.ts";
 import { fenceNode } from "./fence-node.ts";
-import { openHushes, type HushedFileserver, type Hushes } from "./hush.ts";
+import { openHushes, openHushSender, type HushedFileserver, type Hushes } from "./hush.ts";
 
 const DISKS = ["/dev/sda", "/dev/sdb"] as const;
 const LUNS = known(DISKS.map((disk, index) => ({ name: `lun${index}`, disk, fileservers: ["home"] })));
@@ -157,4 +158,59 @@ test("a node that has no key any more is hushed by nobody: it may be starting an
   assert.equal((await one.fence()).outcome, "already");
   await one.clock.pass(5_000);
   assert.deepEqual(one.heard, []);
+});
+
+describe("the hushes of one fileserver", () => {
+  const node = { otherKeys: ["0x1", "0x3"] };
+  const free = (): boolean => true;
+
+  test("by the group of the node that is meant", async () => {
+    const groups: number[] = [];
+    const sender = openHushSender(node, "home", {
+      holder: () => Promise.resolve(7),
+      hush: (pid, group) => {
+        groups.push(pid, group);
+        return Promise.resolve(true);
+      },
+    });
+    assert.equal(await sender.send("0x3", free), true);
+    assert.equal(await sender.send("0x1", free), true);
+    assert.deepEqual(groups, [7, 17, 7, 16]);
+  });
+
+  test("none without a standby, for a node that is not known, or where the link is taken meanwhile", async () => {
+    const refuse = (): Promise<boolean> => Promise.reject(new Error("the link was touched"));
+    const without = openHushSender(node, "home", { holder: () => Promise.resolve(undefined), hush: refuse });
+    await assert.rejects(without.send("0x1", free), /no standby/);
+    const sender = openHushSender(node, "home", { holder: () => Promise.resolve(7), hush: refuse });
+    await assert.rejects(sender.send("0x9", free), /none of the other nodes/);
+    let running = false;
+    const sent = sender.send("0x1", () => !running);
+    running = true;
+    assert.equal(await sent, false);
+  });
+
+  test("a run that begins in the midst of one waits until it has ended, also badly; the next one goes as well", async () => {
+    const events: string[] = [];
+    const ends: (() => void)[] = [];
+    const sender = openHushSender(node, "home", {
+      holder: () => Promise.resolve(7),
+      hush: () => {
+        events.push("hush");
+        return new Promise((_, reject) => ends.push(() => reject(new Error("EBUSY"))));
+      },
+    });
+    const failed = assert.rejects(sender.send("0x1", free), /EBUSY/);
+    await nextTurn();
+    const run = sender.settled().then(() => void events.push("run"));
+    await nextTurn();
+    assert.deepEqual(events, ["hush"]);
+    ends[0]?.();
+    await Promise.all([failed, run]);
+    const again = assert.rejects(sender.send("0x1", free), /EBUSY/);
+    await nextTurn();
+    ends[1]?.();
+    await again;
+    assert.deepEqual(events, ["hush", "run", "hush"]);
+  });
 });

@@ -9,7 +9,10 @@
 import { messageOf } from "../base/fault.ts";
 import type { FenceEnd, FenceMove } from "../failover/fence.ts";
 import { HUSH_BOUNDS, hushesBefore, hushLasts, type HushTimes } from "../failover/hush.ts";
+import { hushGroup } from "../linux/hush-filter.ts";
+import { hushLink } from "./address.ts";
 import { scaled, type Node } from "./context.ts";
+import { livingHolder } from "./inside.ts";
 
 export interface HushedFileserver {
   /**
@@ -90,5 +93,45 @@ export function openHushes(node: Node, fileservers: ReadonlyMap<string, HushedFi
         },
       };
     },
+  };
+}
+
+/** Sends the hushes of one fileserver, whose link is never in two hands. */
+export interface HushSender {
+  /** @param isFree whether neither service nor a run has the link; asked at the last moment. */
+  send(victimKey: string, isFree: () => boolean): Promise<boolean>;
+  /** Resolves when no hush is under way. Never rejects. */
+  settled(): Promise<void>;
+}
+
+export interface HushDeeds {
+  readonly holder: (fileserver: string) => Promise<number | undefined>;
+  readonly hush: (insidePid: number, group: number) => Promise<boolean>;
+}
+
+const DEEDS: HushDeeds = { holder: livingHolder, hush: (pid, group) => hushLink(pid, group) };
+
+export function openHushSender(
+  { otherKeys = [] }: Pick<Node, "otherKeys">,
+  fileserver: string,
+  deeds = DEEDS,
+): HushSender {
+  let underWay: Promise<void> = Promise.resolve();
+  return {
+    async send(victimKey, isFree) {
+      const index = otherKeys.indexOf(victimKey);
+      if (index < 0) throw new Error("it is none of the other nodes that this agent knows");
+      const pid = await deeds.holder(fileserver);
+      if (pid === undefined) throw new Error("there is no standby here");
+      // Whoever takes the link from here on waits for this one first.
+      if (!isFree()) return false;
+      const sent = underWay.then(() => deeds.hush(pid, hushGroup(index)));
+      underWay = sent.then(
+        () => undefined,
+        () => undefined,
+      );
+      return sent;
+    },
+    settled: () => underWay,
   };
 }

@@ -7,6 +7,7 @@ import { reservationKey, specHash } from "../model/derive.ts";
 import { loadSpec } from "../model/load.ts";
 import type { Spec } from "../model/spec.ts";
 import { asPrinted } from "../scsi/persistent-reserve.ts";
+import { openKeyEye } from "../scsi/key-eye.ts";
 import { openReservations, scsiPort } from "../scsi/reservation.ts";
 import { systemClock } from "../system/clock.ts";
 import { runChecked, type Commands } from "../system/commands.ts";
@@ -67,12 +68,14 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
   const keys = nodeKeys(spec);
   const { watchdog: device } = spec.cluster;
   const watchdog = device === undefined ? undefined : openWatchdog(device, log);
+  const eye = openKeyEye({ clock: node.clock, timeScale, reservations: node.reservations });
   const registration =
     spec.cluster.engine === "pacemaker"
       ? watchRegistration({
           node,
           clusterKeys: [...keys.values()],
           findLuns: () => findLuns(node, spec.fileservers),
+          readKeys: (disk) => eye.readKeys(disk),
           marker: registrationMarker(),
           fileservers: controls,
           goDown: goDownAtOnce,
@@ -104,6 +107,7 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
   goToNormalPriority();
   log(`ended by ${await ended}`);
   registration?.stop();
+  eye.close();
   watchdog?.letGo();
   for (const server of roleServers) server.close();
   await api.close();

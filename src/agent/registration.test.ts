@@ -50,6 +50,7 @@ function world(): World {
   const silenced = new Set<string>();
   const fileserver = (name: string): WatchedFileserver => ({
     inUse: () => Promise.resolve(inUse.get(name) ?? false),
+    idle: () => inUse.get(name) !== true,
     silence: () => {
       if (inUse.get(name) !== true || silenced.has(name)) return;
       silenced.add(name);
@@ -267,6 +268,23 @@ describe("what was asked for before the registration", () => {
     assert.deepEqual(keysOn(one, "/dev/sdb"), ["0x1"]);
     again.stop();
   });
+});
+
+test("a LUN of which nothing is here is asked for every third time; the decision LUN, and what serves, every time", async () => {
+  const { one, registration } = await registered();
+  const asked = async (): Promise<readonly number[]> => {
+    for (const { heard } of one.storage.luns.values()) heard.length = 0;
+    await one.clock.pass(3_000);
+    return [...one.storage.luns.values()].map(({ heard }) => heard.length);
+  };
+  assert.deepEqual(await asked(), [12, 4]);
+  one.inUse.set("media", true);
+  assert.deepEqual(await asked(), [12, 12]);
+  one.inUse.set("media", false);
+  one.storage.faults.set("n1|/dev/sda", "error");
+  // From the look after the one that got no answer.
+  assert.equal((await asked())[1], 11);
+  registration.stop();
 });
 
 describe("a storage that gives no answer", () => {

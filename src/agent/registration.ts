@@ -9,6 +9,7 @@
  */
 import { explain, Fault, messageOf } from "../base/fault.ts";
 import { known, unknown, type Observed } from "../base/observed.ts";
+import { lookIntervalMs, lunsToAsk } from "../failover/look.ts";
 import { concludeNode, ruleAddress, type LunSight, type NodeStanding } from "../failover/standing.ts";
 import { scaled, type Node } from "./context.ts";
 import type { FoundLuns, Lun } from "./luns.ts";
@@ -25,6 +26,8 @@ export interface RegistrationMarker {
 export interface WatchedFileserver {
   /** True where something of it is here, or where that cannot be found out. */
   inUse(): Promise<boolean>;
+  /** True where this agent knows, without looking, that nothing of it is here. */
+  idle(): boolean;
   /** At once, and without waiting for anything. */
   silence(because: string): void;
   /** Rejects where the address could not be opened again. */
@@ -37,6 +40,8 @@ export interface RegistrationParts {
   /** Keys of all nodes of the cluster. */
   readonly clusterKeys: readonly string[];
   readonly findLuns: () => Promise<FoundLuns>;
+  /** Asked by every look; `Reservations.readKeys` unless there is a cheaper way. */
+  readonly readKeys?: (disk: string) => Promise<readonly string[]>;
   readonly marker: RegistrationMarker;
   readonly fileservers: ReadonlyMap<string, WatchedFileserver>;
   readonly goDown: (because: string) => void;
@@ -62,8 +67,6 @@ export interface Registration {
   stop(): void;
 }
 
-/** A node that was frozen and thawed has to notice at its first look. */
-export const LOOK_INTERVAL_MS = 250;
 const SILENCE_AFTER_MS = 1_000;
 /** How long it may take to find out whether something of a volume is here; then it counts as being here. */
 const USE_BOUND_MS = 500;
@@ -73,6 +76,7 @@ const FIND_INTERVAL_MS = 5_000;
 interface LunState {
   keys: Observed<readonly string[]>;
   verifiedAtMs: number;
+  askedAtMs: number;
   asking: boolean;
 }
 
@@ -80,6 +84,8 @@ interface LunState {
 export function watchRegistration(parts: RegistrationParts): Registration {
   const { node, marker } = parts;
   const { clock } = node;
+  const intervalMs = lookIntervalMs(node.timeScale);
+  const readKeys = parts.readKeys ?? ((disk: string) => node.reservations.readKeys(disk));
   const states = new Map<string, LunState>();
   const rules = {
     ownKey: node.reservationKey,
@@ -99,6 +105,7 @@ export function watchRegistration(parts: RegistrationParts): Registration {
     const state = states.get(lun) ?? {
       keys: unknown("not asked yet"),
       verifiedAtMs: clock.monotonicMs(),
+      askedAtMs: Number.NEGATIVE_INFINITY,
       asking: false,
     };
     states.set(lun, state);
@@ -111,8 +118,9 @@ export function watchRegistration(parts: RegistrationParts): Registration {
     if (state.asking) return;
     state.asking = true;
     const askedAtMs = clock.monotonicMs();
+    state.askedAtMs = askedAtMs;
     try {
-      const keys = await node.reservations.readKeys(lun.disk);
+      const keys = await readKeys(lun.disk);
       state.keys = known(keys);
       // From the question on: between it and the answer the key may have been taken away.
       if (keys.includes(rules.ownKey)) state.verifiedAtMs = askedAtMs;
@@ -218,10 +226,23 @@ export function watchRegistration(parts: RegistrationParts): Registration {
       });
   }
 
+  function toAsk(): readonly Lun[] {
+    const sights = found.luns.map(({ name, fileservers }) => {
+      const { keys, askedAtMs } = stateOf(name);
+      return {
+        verified: registered?.has(name) === true && keys.known && keys.value.includes(rules.ownKey),
+        idle: fileservers.every((one) => parts.fileservers.get(one)?.idle() ?? true),
+        sinceAskedMs: clock.monotonicMs() - askedAtMs,
+      };
+    });
+    const asked = lunsToAsk(sights, node.timeScale);
+    return found.luns.filter((_, index) => asked[index]);
+  }
+
   async function lookOnce(): Promise<void> {
     void find();
-    const asked = Promise.all(found.luns.map((lun) => ask(lun)));
-    await Promise.race([asked, clock.sleep(LOOK_INTERVAL_MS)]);
+    const asked = Promise.all(toAsk().map((lun) => ask(lun)));
+    await Promise.race([asked, clock.sleep(intervalMs)]);
     registered ??= await marker.read();
     const marked = registered;
     const sights = await Promise.all(found.luns.map((lun) => sightOf(lun, marked)));
@@ -241,7 +262,7 @@ export function watchRegistration(parts: RegistrationParts): Registration {
       } catch (error) {
         say("look", `this node's registration is not watched: ${messageOf(error)}`);
       }
-      await clock.sleep(Math.max(0, LOOK_INTERVAL_MS - (clock.monotonicMs() - startedMs)));
+      await clock.sleep(Math.max(0, intervalMs - (clock.monotonicMs() - startedMs)));
     }
   }
 

@@ -11,7 +11,7 @@ import { closeSync, constants, openSync, readdirSync, readSync, writeSync } from
 import { realpath } from "node:fs/promises";
 import { endianness } from "node:os";
 import { Fault, messageOf } from "../base/fault.ts";
-import { waitFor, type Clock } from "../system/clock.ts";
+import type { Clock } from "../system/clock.ts";
 
 /** What the LUN said to one command. */
 export interface ScsiAnswer {
@@ -39,7 +39,11 @@ const RESULT_AT = 12;
 const STATUS_AT = 16;
 const SENSE_AT = 20;
 const SENSE_BYTES = 16;
-const POLL_INTERVAL_MS = 2;
+/** Every poll that comes too early costs an error of Node's: the longer an answer takes, the fewer are made. */
+const POLL_FROM_MS = 2;
+const POLL_UP_TO_MS = 16;
+/** Of the time waited so far: no answer is taken later by more than this. */
+const POLL_SHARE = 1 / 4;
 
 export function encodeRequest({ command, send, receiveBytes }: ScsiCommand): Buffer {
   const header = Buffer.alloc(HEADER_BYTES);
@@ -76,6 +80,23 @@ function additionalSenseOf(sense: Buffer): string {
   return sense.subarray(at, at + 2).toString("hex");
 }
 
+/** The files of sg devices, as a test has them too. */
+export interface GenericFiles {
+  open(generic: string): number;
+  write(descriptor: number, request: Buffer): void;
+  /** Undefined while there is no answer; otherwise the bytes of it. */
+  read(descriptor: number, into: Buffer): number | undefined;
+  /** A command that has not ended is orphaned, not aborted: sg_release, drivers/scsi/sg.c. */
+  close(descriptor: number): void;
+}
+
+export const genericFiles: GenericFiles = {
+  open: (generic) => openSync(generic, constants.O_RDWR | constants.O_NONBLOCK),
+  write: (descriptor, request) => void writeSync(descriptor, request),
+  read: tryRead,
+  close: closeSync,
+};
+
 /**
  * Sends one command and waits for its answer.
  *
@@ -89,37 +110,52 @@ export async function sendCommand(
   command: ScsiCommand,
   timeoutMs: number,
 ): Promise<ScsiAnswer> {
-  if (endianness() !== "LE") throw unsupported("a big-endian machine");
   let descriptor: number | undefined;
   try {
-    descriptor = openSync(generic, constants.O_RDWR | constants.O_NONBLOCK);
-    writeSync(descriptor, encodeRequest(command));
-    const reply = Buffer.alloc(HEADER_BYTES + (command.receiveBytes ?? 0));
-    const open = descriptor;
-    const bound = { what: `the answer of ${generic}`, timeoutMs, intervalMs: POLL_INTERVAL_MS };
-    const length = await waitFor(clock, bound, () => Promise.resolve(tryRead(open, reply)));
-    if (length === undefined) throw noAnswer(generic, timeoutMs);
-    const result = reply.readInt32LE(RESULT_AT);
-    const answer = parseReply(reply);
-    // `result` repeats the statuses below as an errno; alone it means that the command never left.
-    if (result !== 0 && answer.status === STATUS.good && answer.hostStatus === 0)
-      throw notSent(generic, `errno ${result}`);
-    return answer;
+    descriptor = genericFiles.open(generic);
+    const reply = Buffer.alloc(replyBytes(command));
+    return await exchange(clock, genericFiles, { generic, descriptor }, encodeRequest(command), reply, timeoutMs);
   } catch (error) {
     throw error instanceof Fault ? error : notSent(generic, messageOf(error));
   } finally {
-    // A command that has not ended is orphaned, not aborted: sg_release, drivers/scsi/sg.c.
-    if (descriptor !== undefined) closeSync(descriptor);
+    if (descriptor !== undefined) genericFiles.close(descriptor);
   }
 }
 
-function tryRead(descriptor: number, into: Buffer): number | undefined {
-  try {
-    return readSync(descriptor, into);
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EAGAIN") return undefined;
-    throw error;
+/** Bytes for the answer to a command. */
+export function replyBytes({ receiveBytes = 0 }: ScsiCommand): number {
+  return HEADER_BYTES + receiveBytes;
+}
+
+/**
+ * One command on an open device, which nobody else may use meanwhile: answers come in the order in which they are ready.
+ * After a rejection an answer may still come, so the device has to be closed.
+ *
+ * @param request made by `encodeRequest`.
+ * @param reply of `replyBytes`; the answer's data lie in it.
+ */
+export async function exchange(
+  clock: Clock,
+  files: GenericFiles,
+  { generic, descriptor }: { readonly generic: string; readonly descriptor: number },
+  request: Buffer,
+  reply: Buffer,
+  timeoutMs: number,
+): Promise<ScsiAnswer> {
+  if (endianness() !== "LE") throw unsupported("a big-endian machine");
+  files.write(descriptor, request);
+  const startMs = clock.monotonicMs();
+  while (files.read(descriptor, reply) === undefined) {
+    const waitedMs = clock.monotonicMs() - startMs;
+    if (waitedMs >= timeoutMs) throw noAnswer(generic, timeoutMs);
+    await clock.sleep(Math.min(POLL_UP_TO_MS, Math.max(POLL_FROM_MS, waitedMs * POLL_SHARE)));
   }
+  const result = reply.readInt32LE(RESULT_AT);
+  const answer = parseReply(reply);
+  // `result` repeats the statuses below as an errno; alone it means that the command never left.
+  if (result !== 0 && answer.status === STATUS.good && answer.hostStatus === 0)
+    throw notSent(generic, `errno ${result}`);
+  return answer;
 }
 
 /**
@@ -136,6 +172,15 @@ export async function genericsOf(disk: string, sysfs = "/sys/class/block"): Prom
   );
   if (generics.length > 0) return generics;
   throw unsupported(`${disk}, which has no /dev/sg device (is it a SCSI disk, is the sg module loaded?)`);
+}
+
+function tryRead(descriptor: number, into: Buffer): number | undefined {
+  try {
+    return readSync(descriptor, into);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EAGAIN") return undefined;
+    throw error;
+  }
 }
 
 function list(folder: string): readonly string[] {

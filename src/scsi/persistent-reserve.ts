@@ -64,7 +64,9 @@ function isRegistration(action: PersistOut): boolean {
   return action === "register" || action === "register-and-ignore";
 }
 
-export const readKeysCommand = (): ScsiCommand => persistIn(READ_KEYS, HEADER_BYTES + KEYS_MAX * KEY_BYTES);
+/** @param keysMax what the answer has room for. */
+export const readKeysCommand = (keysMax = KEYS_MAX): ScsiCommand =>
+  persistIn(READ_KEYS, HEADER_BYTES + keysMax * KEY_BYTES);
 export const readReservationCommand = (): ScsiCommand => persistIn(READ_RESERVATION, HEADER_BYTES + 16);
 
 function persistIn(action: number, receiveBytes: number): ScsiCommand {
@@ -73,6 +75,11 @@ function persistIn(action: number, receiveBytes: number): ScsiCommand {
   command[1] = action;
   command.writeUInt16BE(receiveBytes, 7);
   return { command, receiveBytes };
+}
+
+/** False where there are more keys than the answer had room for. */
+export function isWhole(data: Buffer): boolean {
+  return data.length >= HEADER_BYTES && HEADER_BYTES + data.readUInt32BE(4) <= data.length;
 }
 
 /** Each key once: a node registers it on every path. */
