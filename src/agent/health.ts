@@ -6,7 +6,10 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { messageOf } from "../base/fault.ts";
-import type { CidrAddress, FileserverSpec } from "../model/spec.ts";
+import type { FileserverSpec } from "../model/spec.ts";
+import { NFS_PORT } from "../nfs/configuration.ts";
+import { NFS_PROGRAM } from "../nfs/rpc.ts";
+import { universalAddress } from "../nfs/rpcbind.ts";
 import { toolPath } from "../system/tools.ts";
 import type { Node } from "./context.ts";
 import { saidBy, type HolderClient } from "./holder-client.ts";
@@ -17,8 +20,6 @@ export interface Health {
   look(holder: HolderClient, insidePid: number, boundMs: number): Promise<readonly string[]>;
 }
 
-const NFS_PROGRAM = "100003";
-const NFS_PORT = 2049;
 /** Always the same few bytes in place: a full volume has room for them. */
 const NAME = "health";
 const RECORD_BYTES = 32;
@@ -76,16 +77,19 @@ async function callNull(
   const transport = address.family === 4 ? "tcp" : "tcp6";
   const seconds = String(Math.max(1, Math.ceil(boundMs / 1000)));
   // rpcinfo has no bound of its own that could be set (rpcinfo(8)); `timeout` has.
-  const call = [toolPath("rpcinfo"), "-a", universalAddress(address, NFS_PORT), "-T", transport, NFS_PROGRAM, version];
+  const call = [
+    toolPath("rpcinfo"),
+    "-a",
+    universalAddress(address.address, NFS_PORT),
+    "-T",
+    transport,
+    String(NFS_PROGRAM),
+    version,
+  ];
   try {
     const result = await holder.run([[toolPath("timeout"), seconds, ...call]], boundMs + 1_000);
     return result.status === 0 ? undefined : `its NFS server does not answer at ${address.address}: ${saidBy(result)}`;
   } catch (error) {
     return `its NFS server was not asked: ${messageOf(error)}`;
   }
-}
-
-/** RFC 5665, section 5.2.3.3: the port as two numbers of a byte each. */
-export function universalAddress({ address }: Pick<CidrAddress, "address">, port: number): string {
-  return `${address}.${port >> 8}.${port & 0xff}`;
 }

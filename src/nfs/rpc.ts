@@ -2,12 +2,17 @@
 import { join, opaque, readerOf, text, word, type Xdr } from "./xdr.ts";
 
 const CALL = 0;
-const REPLY = 1;
+export const REPLY = 1;
 const RPC_VERSION = 2;
 const AUTH_NONE = 0;
 const AUTH_SYS = 1;
 /** Section 8.2. */
 const AUTH_BYTES_MAX = 400;
+
+/** RFC 1813, section 3; the same for every version. */
+export const NFS_PROGRAM = 100_003;
+/** The portmapper's, and rpcbind's (RFC 1833, section 2.1). */
+export const RPCBIND_PROGRAM = 100_000;
 
 export interface Procedure {
   readonly program: number;
@@ -135,7 +140,7 @@ export function openRecordReader(): RecordReader {
 }
 
 /** The portmapper's question (RFC 1833, section 3): on which port does a program listen? */
-export const GET_PORT: Procedure = { program: 100_000, version: 2, procedure: 3 };
+export const GET_PORT: Procedure = { program: RPCBIND_PROGRAM, version: 2, procedure: 3 };
 export const PROTOCOL_TCP = 6;
 export const PROTOCOL_UDP = 17;
 

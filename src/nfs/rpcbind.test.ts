@@ -4,7 +4,7 @@ import { SAMPLE_SPEC } from "../../tests/sample-spec.ts";
 import { defined } from "../base/assert.ts";
 import { loadSpec } from "../model/load.ts";
 import { encodeReply, openRecordReader, readCall } from "./rpc.ts";
-import { encodeSets, registrationsOf, whyNotSet } from "./rpcbind.ts";
+import { encodeSets, registrationsOf, whyNotSet, universalAddress } from "./rpcbind.ts";
 import { readerOf, word } from "./xdr.ts";
 
 const FILESERVER = defined(loadSpec(SAMPLE_SPEC, "holdfast.yaml").fileservers[0], "the sample has a fileserver");
@@ -55,4 +55,9 @@ test("the answers: set, refused, not understood", () => {
     "PROC_UNAVAIL",
   );
   assert.throws(() => whyNotSet(new Uint8Array(4)), RangeError);
+});
+
+test("an address and a port as rpcinfo and rpcbind write them", () => {
+  assert.equal(universalAddress("10.77.0.50", 2049), "10.77.0.50.8.1");
+  assert.equal(universalAddress("fd77::50", 2049), "fd77::50.8.1");
 });

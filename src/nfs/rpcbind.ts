@@ -6,7 +6,7 @@
  */
 import type { FileserverSpec } from "../model/spec.ts";
 import { NFS_PORT } from "./configuration.ts";
-import { encodeCall, encodeRecord, readReply } from "./rpc.ts";
+import { encodeCall, encodeRecord, NFS_PROGRAM, readReply, RPCBIND_PROGRAM } from "./rpc.ts";
 import { join, readerOf, text, word, type Xdr } from "./xdr.ts";
 
 /** As rpcinfo(8) shows it. */
@@ -18,9 +18,8 @@ export interface Registration {
   readonly address: string;
 }
 
-const RPCBIND = { program: 100_000, version: 4 } as const;
+const RPCBIND = { program: RPCBIND_PROGRAM, version: 4 } as const;
 const SET = 1;
-const NFS = 100_003;
 /** Solaris' protocol for POSIX ACLs beside NFSv3; the kernel's server has it. */
 const NFS_ACL = 100_227;
 /** Whoever connects by the local socket as root is entered so (rpcbind, src/rpcb_svc_com.c). */
@@ -28,14 +27,18 @@ const OWNER = "superuser";
 
 export function registrationsOf(fileserver: FileserverSpec): readonly Registration[] {
   const versions = [
-    ...(fileserver.protocols.includes("v3") ? [[NFS, 3] as const, [NFS_ACL, 3] as const] : []),
-    ...(fileserver.protocols.includes("v4") ? [[NFS, 4] as const] : []),
+    ...(fileserver.protocols.includes("v3") ? [[NFS_PROGRAM, 3] as const, [NFS_ACL, 3] as const] : []),
+    ...(fileserver.protocols.includes("v4") ? [[NFS_PROGRAM, 4] as const] : []),
   ];
-  const port = `${NFS_PORT >> 8}.${NFS_PORT & 0xff}`;
   return versions.flatMap(([program, version]): readonly Registration[] => [
-    { program, version, netid: "tcp", address: `0.0.0.0.${port}` },
-    { program, version, netid: "tcp6", address: `::.${port}` },
+    { program, version, netid: "tcp", address: universalAddress("0.0.0.0", NFS_PORT) },
+    { program, version, netid: "tcp6", address: universalAddress("::", NFS_PORT) },
   ]);
+}
+
+/** RFC 5665, section 5.2.3.3: the port as two numbers of a byte each. */
+export function universalAddress(address: string, port: number): string {
+  return `${address}.${port >> 8}.${port & 0xff}`;
 }
 
 /** One call per registration, numbered from 1, as records of a stream. */

@@ -2,7 +2,7 @@
 import { createSocket } from "node:dgram";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { once } from "node:events";
-import { MOUNT, MOUNT_PROGRAM, NFS_PROGRAM, LOOKUP, CREATE } from "./nfs-calls.ts";
+import { MOUNT, MOUNT_PROGRAM, LOOKUP, CREATE } from "./nfs-calls.ts";
 import { NLM_LOCK, NLM_PROGRAM, NLM_STATES, NLM_TEST, NLM_UNLOCK, type NlmState } from "./nlm-calls.ts";
 import {
   encodeCall,
@@ -11,6 +11,7 @@ import {
   encodeRecord,
   encodeReply,
   GET_PORT,
+  NFS_PROGRAM,
   openRecordReader,
   PROTOCOL_UDP,
   readCall,

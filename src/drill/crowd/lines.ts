@@ -10,7 +10,6 @@ import {
   MOUNT,
   MOUNT_PROGRAM,
   NFS_NULL,
-  NFS_PROGRAM,
   readCreate,
   readLookup,
   readMount,
@@ -18,7 +17,7 @@ import {
   type Handle,
 } from "./nfs-calls.ts";
 import { NLM_PROGRAM, NLM_VERSION } from "./nlm-calls.ts";
-import { encodePortQuestion, GET_PORT, PROTOCOL_TCP, readPort, type Credential } from "../../nfs/rpc.ts";
+import { encodePortQuestion, GET_PORT, NFS_PROGRAM, PROTOCOL_TCP, readPort, type Credential } from "../../nfs/rpc.ts";
 
 const ANSWER_TIMEOUT_MS = 15_000;
 const FILE_MODE = 0o666;

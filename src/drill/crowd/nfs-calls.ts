@@ -1,6 +1,6 @@
 /** What a client says to be given a file over NFSv3: MOUNT version 3 and NFS version 3 (RFC 1813). Pure. */
 import { Fault } from "../../base/fault.ts";
-import type { Procedure } from "../../nfs/rpc.ts";
+import { NFS_PROGRAM, type Procedure } from "../../nfs/rpc.ts";
 import { flag, join, opaque, readerOf, text, word, type Xdr, type XdrReader } from "../../nfs/xdr.ts";
 
 /** NFS3_FHSIZE. */
@@ -9,7 +9,6 @@ const HANDLE_BYTES_MAX = 64;
 /** Opaque to the client. */
 export type Handle = Uint8Array;
 
-export const NFS_PROGRAM = 100_003;
 export const MOUNT_PROGRAM = 100_005;
 
 export const MOUNT: Procedure = { program: MOUNT_PROGRAM, version: 3, procedure: 1 };
