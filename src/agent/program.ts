@@ -1,8 +1,8 @@
 /** `holdfast agent`: the resident program on each node. */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { hostname, uptime } from "node:os";
 import { defined } from "../base/assert.ts";
-import { explain, Fault, messageOf } from "../base/fault.ts";
+import { explain, Fault } from "../base/fault.ts";
 import { reservationKey, specHash } from "../model/derive.ts";
 import { loadSpec } from "../model/load.ts";
 import type { Spec } from "../model/spec.ts";
@@ -11,6 +11,7 @@ import { openKeyEye } from "../scsi/key-eye.ts";
 import { openReservations, scsiPort } from "../scsi/reservation.ts";
 import { systemClock } from "../system/clock.ts";
 import { runChecked, type Commands } from "../system/commands.ts";
+import { readNodeSpec } from "../system/node-spec.ts";
 import { askSigned } from "../wire/signed-http.ts";
 import { serveApi } from "./api.ts";
 import { endOnBug } from "./bug.ts";
@@ -43,7 +44,7 @@ export interface AgentSettings {
 /** Resolves when the agent was asked to end (SIGTERM, SIGINT). Fileservers stay as they are. */
 export async function runAgent(settings: AgentSettings): Promise<void> {
   const log = (line: string): void => void process.stdout.write(`${line}\n`);
-  const spec = loadSpec(await readSpec(settings.specPath), settings.specPath);
+  const spec = loadSpec(await readNodeSpec(settings.specPath), settings.specPath);
   const name = settings.nodeName ?? hostname().split(".")[0] ?? "";
   await mkdir(PLACES.run, { recursive: true, mode: 0o700 });
   const commands = await hostCommands(async () => {
@@ -111,19 +112,6 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
   watchdog?.letGo();
   for (const server of roleServers) server.close();
   await api.close();
-}
-
-async function readSpec(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    throw new Fault({
-      kind: "invalid",
-      code: "spec-unreadable",
-      what: `${path} cannot be read: ${messageOf(error)}`,
-      remedy: "put the spec there: holdfast apply",
-    });
-  }
 }
 
 const HOLDER_BOUND_MS = 10_000;

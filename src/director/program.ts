@@ -1,6 +1,6 @@
 /** `holdfast director`: the resident program on a director's machine. */
 import { randomInt } from "node:crypto";
-import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { hostname, networkInterfaces } from "node:os";
 import { dirname } from "node:path";
@@ -23,6 +23,7 @@ import { loadSpec } from "../model/load.ts";
 import type { Spec } from "../model/spec.ts";
 import { systemClock } from "../system/clock.ts";
 import { systemCommands, type Commands } from "../system/commands.ts";
+import { readNodeSpec } from "../system/node-spec.ts";
 import { readSecret } from "../system/secret-file.ts";
 import { DIRECTOR_STATUS_PATH, type DirectorStatus } from "../wire/director.ts";
 import { makeNonce, NOTICES_PATH, noticeSchema } from "../wire/role.ts";
@@ -53,7 +54,7 @@ const XID_MAX = 0xffff_ffff;
 /** Resolves when the director was asked to end (SIGTERM, SIGINT). The kernel goes on as it is. */
 export async function runDirector(settings: DirectorSettings): Promise<void> {
   const log = (line: string): void => void process.stdout.write(`${line}\n`);
-  const spec = loadSpec(await readSpec(settings.specPath), settings.specPath);
+  const spec = loadSpec(await readNodeSpec(settings.specPath), settings.specPath);
   const machine = settings.machineName ?? hostname().split(".")[0] ?? "";
   const director = directorOf(spec, machine);
   const followsCluster = director.services.some(({ decidedBy }) => decidedBy === "cluster");
@@ -79,19 +80,6 @@ export async function runDirector(settings: DirectorSettings): Promise<void> {
   for (const server of [...servers, status]) {
     server.close();
     server.closeAllConnections();
-  }
-}
-
-async function readSpec(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    throw new Fault({
-      kind: "invalid",
-      code: "spec-unreadable",
-      what: `${path} cannot be read: ${messageOf(error)}`,
-      remedy: "put the spec there: holdfast apply",
-    });
   }
 }
 
