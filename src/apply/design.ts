@@ -1,6 +1,7 @@
 /** What the spec comes to on its nodes: names, texts, and the change of Pacemaker's configuration. No I/O. */
 import { known, unknown, type Observed } from "../base/observed.ts";
 import type { Spec } from "../model/spec.ts";
+import { STOCK_UNITS } from "../nfs/stock-units.ts";
 import { changeCib } from "../pacemaker/change.ts";
 import { parseCib } from "../pacemaker/cib.ts";
 import { corosyncConf, readCorosyncConf } from "../pacemaker/corosync-conf.ts";
@@ -44,22 +45,6 @@ const PACKAGES: readonly string[] = [
 ];
 const PACEMAKER_PACKAGES: readonly string[] = ["corosync", "pacemaker", "pacemaker-cli-utils", "curl"];
 
-/**
- * The stock NFS server and its helpers: each fileserver starts its own, in its own namespaces, and theirs would take
- * ports and files of the host that nothing else should hold.
- */
-const MASKED_UNITS: readonly string[] = [
-  "nfs-server.service",
-  "nfs-mountd.service",
-  "nfsdcld.service",
-  "nfs-idmapd.service",
-  "nfs-blkmap.service",
-  "fsidd.service",
-  "rpc-statd.service",
-  "rpc-statd-notify.service",
-  "rpcbind.service",
-  "rpcbind.socket",
-];
 const WATCHED_UNITS: readonly string[] = [
   "holdfast-agent.service",
   "corosync.service",
@@ -93,7 +78,7 @@ export function questionsFor(spec: Spec): Questions {
       PACEMAKER_ORDER_PATH,
       AGENT_ENV_PATH,
     ],
-    units: [...MASKED_UNITS, ...WATCHED_UNITS],
+    units: [...STOCK_UNITS, ...WATCHED_UNITS],
     volumeGroups: [...new Set(groups)],
     devices: [...new Set(devices)],
     secrets: secretQuestions(spec),
@@ -154,7 +139,7 @@ export function makeDesign(spec: Spec, looks: ReadonlyMap<string, Look>, choice:
   return {
     version: choice.version,
     packages: packagesFor(spec),
-    maskedUnits: MASKED_UNITS,
+    maskedUnits: STOCK_UNITS,
     files: [{ name: "agent-unit", path: UNIT_PATH, mode: 0o644, text: packaged["agent-unit"] }, ...env, ...cluster],
     pacemaker: pacemaker ? pacemakerDesign(spec, looks, choice) : undefined,
     directors: designDirectors(spec, packaged["director-unit"], timeScale, choice.timeScale),

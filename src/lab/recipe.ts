@@ -1,5 +1,6 @@
 /** What goes into the machines' image, as data; its hash names the image in the cache. */
 import { createHash } from "node:crypto";
+import { STOCK_UNITS } from "../nfs/stock-units.ts";
 import { hostsFile } from "./plan.ts";
 import {
   APT_SOURCE,
@@ -160,17 +161,7 @@ const MASKED: readonly string[] = [
   "iscsid.service",
   "open-iscsi.service",
   "iscsi.service",
-  "nfs-server.service",
-  "nfs-kernel-server.service",
-  "nfs-mountd.service",
-  "nfsdcld.service",
-  "nfs-idmapd.service",
-  "nfs-blkmap.service",
-  "fsidd.service",
-  "rpc-statd.service",
-  "rpc-statd-notify.service",
-  "rpcbind.service",
-  "rpcbind.socket",
+  ...STOCK_UNITS.flatMap((unit) => (unit === "nfs-server.service" ? [unit, "nfs-kernel-server.service"] : [unit])),
   "rpc-gssd.service",
   "rpc-svcgssd.service",
   "auth-rpcgss-module.service",
