@@ -14,12 +14,16 @@ const FILES: GoDownFiles = { kernelLog: "/dev/kmsg", sysrqTrigger: "/proc/sysrq-
  * written back. Root may always write to the trigger, whatever kernel.sysrq says. Throws where that could not be done;
  * on a real machine it does not return otherwise.
  */
-export function goDownAtOnce(because: string, files: GoDownFiles = FILES): void {
+export function goDownAtOnce(
+  because: string,
+  files: GoDownFiles = FILES,
+  say: (line: string) => void = (line) => void process.stdout.write(`${line}\n`),
+): void {
   try {
     // The console and a remote kernel log have it before the machine is gone; the journal may not.
     writeFileSync(files.kernelLog, `<0>holdfast: ${because}; this node reboots now, without a sync\n`);
   } catch (error) {
-    process.stdout.write(`${files.kernelLog} could not be written: ${messageOf(error)}\n`);
+    say(`${files.kernelLog} could not be written: ${messageOf(error)}`);
   }
   writeFileSync(files.sysrqTrigger, "b");
 }

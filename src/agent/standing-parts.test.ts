@@ -14,7 +14,6 @@ import type { FileserverSpec } from "../model/spec.ts";
 import { takeLinkDown } from "./address.ts";
 import type { Node } from "./context.ts";
 import { openHandover } from "./handover.ts";
-import { universalAddress } from "./health.ts";
 import { findLuns, identifyDisk } from "./luns.ts";
 import { confirmRegistered } from "./registered-luns.ts";
 import { registrationMarker } from "./registration-marker.ts";
@@ -163,7 +162,9 @@ test("the way down: a line for the kernel's log, and sysrq b; without the log al
   );
   assert.equal(readFileSync(files.sysrqTrigger, "utf8"), "b");
   rmSync(files.sysrqTrigger);
-  goDownAtOnce("again", { ...files, kernelLog: "/nonexistent/kmsg" });
+  const said: string[] = [];
+  goDownAtOnce("again", { ...files, kernelLog: "/nonexistent/kmsg" }, (line) => void said.push(line));
+  assert.match(said.join(), /^\/nonexistent\/kmsg could not be written: ENOENT/);
   assert.equal(readFileSync(files.sysrqTrigger, "utf8"), "b");
   assert.throws(() => goDownAtOnce("", { ...files, sysrqTrigger: "/nonexistent/trigger" }));
 });
@@ -225,11 +226,6 @@ test("an announced move is forgotten when it does not come", async () => {
   handover.announce("n2");
   handover.forget();
   assert.equal(handover.announced(), undefined);
-});
-
-test("an address and a port as rpcinfo wants them", () => {
-  assert.equal(universalAddress({ address: "10.77.0.50" }, 2049), "10.77.0.50.8.1");
-  assert.equal(universalAddress({ address: "fd77::50" }, 2049), "fd77::50.8.1");
 });
 
 function hasCode(code: string) {
