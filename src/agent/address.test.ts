@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { hushGroup } from "../linux/hush-filter.ts";
 import { hushLink, type LinkFiles } from "./address.ts";
+import { seeLink } from "./observe.ts";
 
 const GROUP = hushGroup(0);
 
@@ -72,4 +73,29 @@ describe("a hush", () => {
       assert.ok(!up || link.state.get("netdev_group") === "16", failing);
     }
   });
+});
+
+test("a link is not taken for serving in a hush, whenever in it one looks", async () => {
+  // The states that a hush goes through; each question is answered by a later one or the same.
+  const during = [
+    [false, 0],
+    [false, GROUP],
+    [true, GROUP],
+    [false, GROUP],
+    [false, 0],
+  ] as const;
+  const ats = during.map((_, index) => index);
+  for (const first of ats)
+    for (const second of ats.slice(first))
+      for (const third of ats.slice(second)) {
+        const order = [first, second, third];
+        const next = (): (typeof during)[number] => during[order.shift() ?? 0] ?? [true, 0];
+        const seen = await seeLink({
+          isUp: () => Promise.resolve(next()[0]),
+          group: () => Promise.resolve(next()[1]),
+        });
+        assert.equal(seen.up, false, `${first} ${second} ${third}`);
+      }
+  const serving = { isUp: () => Promise.resolve(true), group: () => Promise.resolve(0) };
+  assert.deepEqual(await seeLink(serving), { up: true, group: 0 });
 });

@@ -22,13 +22,12 @@ export async function observe(fileserver: FileserverSpec): Promise<Observed<Foun
     const scope = await scopeProcesses(fileserver.name);
     const holder = await holderPid(fileserver.name, scope);
     const insidePid = holder ?? scope.find((process) => process.name !== "systemd-run")?.pid;
-    const [threads, linkUp, group, mounts] =
+    const [threads, link, mounts] =
       insidePid === undefined
-        ? [0, false, OPEN_GROUP, []]
+        ? [0, { up: false, group: OPEN_GROUP }, []]
         : await Promise.all([
             nfsdThreads(insidePid),
-            linkIsUp(insidePid),
-            linkGroup(insidePid),
+            seeLink({ isUp: () => linkIsUp(insidePid), group: () => linkGroup(insidePid) }),
             mountsInside(insidePid),
           ]);
     const active = await Promise.all(
@@ -41,9 +40,8 @@ export async function observe(fileserver: FileserverSpec): Promise<Observed<Foun
       processes: scope.map((process) => process.name),
       holder: holder !== undefined,
       nfsdThreads: threads,
-      // Nobody is served in the moment of a hush, and nothing has to be undone after it.
-      linkUp: linkUp && !isHushGroup(group),
-      requestsHeld: group === HOLD_GROUP,
+      linkUp: link.up,
+      requestsHeld: link.group === HOLD_GROUP,
       volumes: fileserver.volumes.length,
       volumesMounted: fileserver.volumes.filter((volume) => mounts.some((mount) => mount.path === volumePath(volume)))
         .length,
@@ -58,4 +56,19 @@ export async function observe(fileserver: FileserverSpec): Promise<Observed<Foun
   } catch (error) {
     return unknown(`${fileserver.name} could not be looked at: ${messageOf(error)}`);
   }
+}
+
+export interface LinkLook {
+  readonly isUp: () => Promise<boolean>;
+  readonly group: () => Promise<number | undefined>;
+}
+
+/**
+ * Whether the link serves. In the moment of a hush it is up and serves nobody, and nothing has to be undone after it; that
+ * moment may begin and end between one look and the next, so what seems to be up is looked at again.
+ */
+export async function seeLink(look: LinkLook): Promise<{ readonly up: boolean; readonly group: number | undefined }> {
+  const up = await look.isUp();
+  const group = await look.group();
+  return { up: up && !isHushGroup(group) && (await look.isUp()), group };
 }
