@@ -55,8 +55,10 @@ export function nodeShell(node: string, commands: Commands): NodeShell {
       // The script is an argument here, because stdin is the content: nothing secret stands in it.
       const script = [
         "set -e",
-        "umask 077",
+        // Pacemaker's controller asks a resource agent what it is as the user hacluster: it must reach the folder.
+        "umask 022",
         `mkdir -p "$(dirname "${path}")"`,
+        "umask 077",
         `cat > "${fresh}"`,
         `chmod ${mode.toString(8).padStart(4, "0")} "${fresh}"`,
         `mv -f "${fresh}" "${path}"`,

@@ -101,7 +101,7 @@ describe("a node's shell", () => {
         tool: "sh",
         args: [
           "-c",
-          'set -e; umask 077; mkdir -p "$(dirname "/etc/x")"; cat > "/etc/x.holdfast-new"; chmod 0400 "/etc/x.holdfast-new"; mv -f "/etc/x.holdfast-new" "/etc/x"',
+          'set -e; umask 022; mkdir -p "$(dirname "/etc/x")"; umask 077; cat > "/etc/x.holdfast-new"; chmod 0400 "/etc/x.holdfast-new"; mv -f "/etc/x.holdfast-new" "/etc/x"',
         ],
       },
     });
