@@ -129,6 +129,12 @@ export function takeLinkDown(insidePid: number, flagsFile = file(insidePid, "fla
   return true;
 }
 
+/** Up, and in the group that lets requests in. Throws where the namespace or the link is gone. */
+export function isLinkOpen(insidePid: number, fileOf = (name: string): string => file(insidePid, name)): boolean {
+  const up = (readFlags(fileOf("flags")) & IFF_UP) !== 0;
+  return up && Number(readFileSync(fileOf("netdev_group"), "utf8")) !== HOLD_GROUP;
+}
+
 function readFlags(path: string): number {
   return Number.parseInt(readFileSync(path, "utf8"), 16);
 }

@@ -102,6 +102,8 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
   let watch: ServiceWatch | undefined;
   /** Nothing of the volumes was here after the last run, or at the start. */
   let empty = false;
+  /** The address was opened again before anything watched: what was asked for meanwhile is not known. */
+  let keptOut = false;
   /** Of the last watch of this service: a release that failed before it recorded anything is tried again. */
   let watchEnd: WatchEnd = NOTHING_WATCHED;
 
@@ -209,7 +211,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     const { inherited, nobodyToNotify } = found;
     const v3GraceLasts = spec.protocols.includes("v3") && nobodyToNotify !== true;
     const parts = { node, fileserver: spec, holder: holder(), insidePid: insidePid() };
-    watch = watchService({ ...parts, inherited, v3GraceLasts });
+    watch = watchService({ ...parts, inherited, v3GraceLasts, keptOut: false });
   }
 
   /** An agent that was started anew finds it serving. */
@@ -222,7 +224,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
       const told = await notifyForgotten(spec, pid, client, scaled(node, NOTIFY_BOUND_MS));
       if (told > 0) node.log(`${spec.name}: ${told} clients had not been told of the takeover`);
     }
-    watch = watchService({ ...parts, ...found });
+    watch = watchService({ ...parts, ...found, keptOut });
   }
 
   async function takeover({ fencedKey, handedOver }: TakeoverCircumstances = { handedOver: false }): Promise<Timeline> {
@@ -244,6 +246,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
       const found = await lookAtDisks(node, spec, prepared);
       const looked = handedOver ? labelledForUs(found) : found;
       watchEnd = NOTHING_WATCHED;
+      keptOut = false;
       const startedAtMs = node.clock.wallMs();
       const context = standby.context(looked, fencedKey === undefined ? {} : { fencedKey });
       roles.say("opening");
@@ -355,6 +358,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
         const whole = sighting.nfsdThreads > 0 && sighting.volumesMounted === sighting.volumes;
         if (!whole || sighting.requestsHeld) return silence.forget();
         const { client, pid } = await standby.connect();
+        keptOut ||= watch === undefined;
         await silence.end(client, pid);
         await roles.settle();
       });

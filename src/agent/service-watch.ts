@@ -12,25 +12,18 @@ import { known, unknown } from "../base/observed.ts";
 import type { GraceSight, Inheritance } from "../failover/grace.ts";
 import type { Ledger } from "../failover/ledger.ts";
 import { beginWatch, watchLook, type WatchOutcome, type WatchStart } from "../failover/watch.ts";
-import type { FileserverSpec } from "../model/spec.ts";
 import { waitFor } from "../system/clock.ts";
-import { toolPath } from "../system/tools.ts";
 import type { GraceStatus } from "../wire/clients.ts";
-import { scaled, type Node, type WatchEnd } from "./context.ts";
-import { runInside, type HolderClient } from "./holder-client.ts";
-import { endProcess, readOptional, scopeProcesses } from "./inside.ts";
-import { readLedger, writeLedger } from "./ledger-file.ts";
-import { openServiceEye, readList, type ServiceEye, type ServiceLook } from "./look-at-service.ts";
-import { insidePath } from "./places.ts";
-import { forgetRetired, stateFolder } from "./state-folder.ts";
-import { forgetClient, hasState, lookAtV4Clients } from "./v4-clients.ts";
+import { scaled, type WatchEnd } from "./context.ts";
+import { readLedger } from "./ledger-file.ts";
+import { readList, type ServiceEye, type ServiceLook } from "./look-at-service.ts";
+import { doesV3GraceLast, serviceDeeds, type Served, type ServiceDeeds } from "./service-deeds.ts";
+import { stateFolder } from "./state-folder.ts";
 
-export interface Watched {
-  readonly node: Node;
-  readonly fileserver: FileserverSpec;
-  readonly holder: HolderClient;
-  readonly insidePid: number;
+export interface Watched extends Served {
   readonly inherited: Inheritance;
+  /** The address was silent, and was opened again before anybody watched. */
+  readonly keptOut: boolean;
   /** Whether lockd's grace was left to this watch. */
   readonly v3GraceLasts: boolean;
 }
@@ -56,38 +49,33 @@ const LOOK_INTERVAL_MS = 400;
 const GRACE_INTERVAL_MS = 100;
 const STOP_BOUND_MS = 2_000;
 const STOP_INTERVAL_MS = 5;
-const END_BOUND_MS = 2_000;
+/** Looks of a grace follow each other in a tenth of this, on a machine that is not emulated. */
+const GAP_MS = 1_000;
 /** Dead v4 clients are looked for much more rarely than changes. */
 const FORGET_INTERVAL_MS = 5_000;
-const LOCKD_END_GRACE = "/proc/fs/lockd/nlm_end_grace";
 
 /** For an agent that was started anew beside a serving fileserver: what the one before it knew. */
-export async function inheritFromRunning(
-  watched: Omit<Watched, "inherited" | "v3GraceLasts">,
-): Promise<Pick<Watched, "inherited" | "v3GraceLasts">> {
-  const { fileserver, insidePid, holder, node } = watched;
+export async function inheritFromRunning(served: Served): Promise<Pick<Watched, "inherited" | "v3GraceLasts">> {
+  const { fileserver, insidePid } = served;
   const folder = stateFolder(insidePid, fileserver);
   const ledger = await readLedger(folder);
-  const v3 = fileserver.protocols.includes("v3");
-  const ended = v3 ? await runInside(holder, [[toolPath("cat"), LOCKD_END_GRACE]], scaled(node, END_BOUND_MS)) : "Y";
-  const retired = v3 ? await readList(folder, "retired", []) : [];
+  const v3GraceLasts = await doesV3GraceLast(served);
+  const retired = fileserver.protocols.includes("v3") ? await readList(folder, "retired", []) : [];
   const monitored = ledger.known ? known([...(ledger.value?.v3Clients ?? []), ...retired]) : unknown(ledger.why);
-  return {
-    inherited: { ledger, monitored }, // A NUL follows the line (nlm_end_grace_read, fs/lockd/procfs.c).
-    v3GraceLasts: !ended.startsWith("Y"),
-  };
+  return { inherited: { ledger, monitored }, v3GraceLasts };
 }
 
-export function watchService(watched: Watched): ServiceWatch {
-  const { node, fileserver, insidePid, inherited, v3GraceLasts } = watched;
+export function watchService(watched: Watched, deeds: ServiceDeeds = serviceDeeds(watched)): ServiceWatch {
+  const { node, fileserver, inherited, v3GraceLasts, keptOut } = watched;
   const { clock } = node;
-  const folder = stateFolder(insidePid, fileserver);
   const start: WatchStart = {
     node: node.name,
     inherited,
     v3GraceLasts,
     limitMs: fileserver.nfs.graceS * 1000,
     lockdPort: fileserver.nfs.ports.lockd,
+    gapMs: scaled(node, GAP_MS),
+    keptOut,
     startedMs: clock.monotonicMs(),
   };
   const sayOnce = onceEach((line) => node.log(`${fileserver.name}: ${line}`));
@@ -100,22 +88,32 @@ export function watchService(watched: Watched): ServiceWatch {
   let ended = false;
 
   async function lookOnce(): Promise<void> {
-    eye ??= await openServiceEye(fileserver, insidePid);
+    eye ??= await deeds.openEye();
     const look = await eye.look();
     const waits = state.waiting.v3 || state.waiting.v4;
     if (nothingNew(look) && !waits && !someoneSilent(look)) return;
-    const v4GraceLasts = state.waiting.v4 && (await doesV4GraceLast(fileserver, insidePid));
-    const now = { monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs(), v4GraceLasts };
+    const v4GraceLasts = state.waiting.v4 && (await deeds.doesV4GraceLast());
+    const reachable = !state.waiting.v3 || deeds.isReachable();
+    const now = { monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs(), v4GraceLasts, reachable };
     const outcome = watchLook(start, state, look, now);
     for (const problem of look.problems) sayOnce(problem);
     for (const name of waits ? outcome.newlyNotified : []) sayOnce(`${name} has answered its notification`);
-    if (outcome.endV3Grace !== undefined) await endV3Grace(watched, outcome.endV3Grace, outcome.graceSight);
-    if (outcome.writeLedger) await writeLedger(folder, outcome.ledger);
+    if (outcome.endV3Grace !== undefined) await endV3Grace(outcome.endV3Grace, outcome.graceSight);
+    if (outcome.writeLedger) await deeds.writeLedger(outcome.ledger);
     ({ state } = outcome);
     view = { look, ledger: outcome.ledger, inherited, graceSight: outcome.graceSight, grace: outcome.grace };
     if (now.monotonicMs - forgottenAtMs < FORGET_INTERVAL_MS || state.waiting.v4) return;
     forgottenAtMs = now.monotonicMs;
-    if (someoneSilent(look)) await forgetDeadClients(fileserver, insidePid, sayOnce);
+    if (someoneSilent(look)) await deeds.forgetDeadClients(sayOnce);
+  }
+
+  async function endV3Grace(
+    { because, stopNotifier }: NonNullable<WatchOutcome["endV3Grace"]>,
+    { elapsedMs }: GraceSight,
+  ): Promise<void> {
+    if (stopNotifier) await deeds.stopNotifying();
+    await deeds.endV3Grace();
+    node.log(`${fileserver.name}: lockd's grace ended after ${Math.round(elapsedMs)} ms: ${because.join("; ")}`);
   }
 
   async function loop(): Promise<void> {
@@ -147,19 +145,6 @@ export function watchService(watched: Watched): ServiceWatch {
   };
 }
 
-async function endV3Grace(
-  { node, fileserver, holder, insidePid }: Watched,
-  { because, stopNotifier }: NonNullable<WatchOutcome["endV3Grace"]>,
-  sight: GraceSight,
-): Promise<void> {
-  if (stopNotifier) {
-    await endNotifier(fileserver);
-    await forgetRetired(stateFolder(insidePid, fileserver));
-  }
-  await runInside(holder, [["write_file", LOCKD_END_GRACE, "Y"]], scaled(node, END_BOUND_MS));
-  node.log(`${fileserver.name}: lockd's grace ended after ${Math.round(sight.elapsedMs)} ms: ${because.join("; ")}`);
-}
-
 /** The third look that shows the same can change nothing: the second has made its locks steady and was written. */
 function sameForLong(): { (look: ServiceLook): boolean; forget(): void } {
   let last = "";
@@ -188,38 +173,4 @@ function onceEach(say: (line: string) => void): (line: string) => void {
     said.add(line);
     say(line);
   };
-}
-
-/** nfsd tells by itself: Y once it has ended (write_v4_end_grace, fs/nfsd/nfsctl.c). */
-async function doesV4GraceLast(fileserver: FileserverSpec, insidePid: number): Promise<boolean> {
-  if (!fileserver.protocols.includes("v4")) return false;
-  const text = await readOptional(insidePath(insidePid, "/proc/fs/nfsd/v4_end_grace"));
-  return text !== undefined && text.trim() === "N";
-}
-
-async function endNotifier(fileserver: FileserverSpec): Promise<void> {
-  for (const process of await scopeProcesses(fileserver.name))
-    if (process.name === "sm-notify") endProcess(process.pid);
-}
-
-/**
- * Makes nfsd forget clients whose lease has expired and that cannot be missed: each of them would cost everybody a full
- * grace at the next takeover. Those that hold something are given the spec's time to come back, as nfsd's courtesy
- * gives them a day (NFSD_COURTESY_CLIENT_TIMEOUT, fs/nfsd/nfs4state.c).
- */
-async function forgetDeadClients(
-  fileserver: FileserverSpec,
-  insidePid: number,
-  say: (line: string) => void,
-): Promise<void> {
-  for (const client of await lookAtV4Clients(insidePid, [])) {
-    const { info } = client;
-    if (info.status !== "courtesy") continue;
-    const tooLong = info.renewedBeforeS > fileserver.nfs.courtesyS;
-    if (!tooLong && (await hasState(client))) continue;
-    await forgetClient(client);
-    say(
-      `${info.owner} (${info.address}) is forgotten: silent for ${info.renewedBeforeS} s${tooLong ? "" : ", and it held nothing"}`,
-    );
-  }
 }

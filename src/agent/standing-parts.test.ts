@@ -11,7 +11,7 @@ import { Fault } from "../base/fault.ts";
 import { loadSpec } from "../model/load.ts";
 import type { FileserverName } from "../model/names.ts";
 import type { FileserverSpec } from "../model/spec.ts";
-import { takeLinkDown } from "./address.ts";
+import { isLinkOpen, takeLinkDown } from "./address.ts";
 import type { Node } from "./context.ts";
 import { openHandover } from "./handover.ts";
 import { findLuns, identifyDisk } from "./luns.ts";
@@ -240,4 +240,18 @@ test("whose volumes one of LVM's programs changes: by the group's name, and only
   assert.ok(of(`/usr/sbin/vgchange --yes --systemid n1 ${group.vg}`));
   assert.ok(!of(`/usr/sbin/lvchange --activate y ${group.vg}2/${group.lv}`));
   assert.ok(!of(`/usr/sbin/pvs --select vg_name=${group.vg}`));
+});
+
+test("a link is open when it is up and holds nothing back", () => {
+  const fileOf = (name: string): string => join(folder, `open-${name}`);
+  const set = (flags: string, group: string): void => {
+    writeFileSync(fileOf("flags"), flags);
+    writeFileSync(fileOf("netdev_group"), group);
+  };
+  set("0x1003\n", "0\n");
+  assert.equal(isLinkOpen(1, fileOf), true);
+  set("0x1003\n", "7\n");
+  assert.equal(isLinkOpen(1, fileOf), false, "requests are held");
+  set("0x1002\n", "0\n");
+  assert.equal(isLinkOpen(1, fileOf), false, "down");
 });

@@ -35,6 +35,7 @@ function sight(change: Partial<GraceSight> = {}): GraceSight {
     connected: ["10.77.0.21", "10.77.0.22"],
     v3Locks: [],
     quietMs: RECLAIM_QUIET_MS,
+    interrupted: false,
     notifiedAgoMs: new Map(),
     elapsedMs: 1000,
     ...change,
@@ -108,6 +109,20 @@ const WHILE_WAITING: readonly Case[] = [
     sight: sight({ v3Locks: ["a"], quietMs: RECLAIM_QUIET_MS - 1 }),
     end: false,
     because: /still reclaims/,
+  },
+  {
+    name: "the same and quiet, but clients were kept away in between",
+    left: left(true, [...steady("a"), { key: "b", steady: false }], C1),
+    sight: sight({ v3Locks: ["a"], interrupted: true }),
+    end: false,
+    because: /kept away/,
+  },
+  {
+    name: "after a release every lock is back, though clients were kept away in between",
+    left: left(true, steady("a"), C1),
+    sight: sight({ v3Locks: ["a"], interrupted: true }),
+    end: true,
+    because: /all 1 v3 locks are back/,
   },
   {
     name: "after a crash all of the ledger's locks are back, but one client is away: it may have had one more",

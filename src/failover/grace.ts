@@ -43,6 +43,8 @@ export interface GraceSight {
   readonly v3Locks: readonly string[];
   /** Nothing of all this has changed for so long. */
   readonly quietMs: number;
+  /** At some time of this grace clients could not reach the server, or nobody knows whether they could. */
+  readonly interrupted: boolean;
   /** By name: how long ago a client was seen to have answered its notification. */
   readonly notifiedAgoMs: ReadonlyMap<string, number>;
   readonly elapsedMs: number;
@@ -57,7 +59,7 @@ export const RECLAIM_QUIET_MS = 750;
 /** May the grace end now? `limitMs` is the spec's bound for it. */
 export function ruleWhileWaiting(inherited: Inheritance, sight: Observed<GraceSight>, limitMs: number): GraceRuling {
   if (!sight.known) return wait(`the locks could not be read: ${sight.why}`);
-  const { elapsedMs, quietMs } = sight.value;
+  const { elapsedMs, quietMs, interrupted } = sight.value;
   if (elapsedMs >= limitMs)
     return end(`the spec's limit of ${seconds(limitMs)} is over`, ...waitedFor(inherited, sight.value));
   const before = ruleBeforeOpening(inherited);
@@ -70,6 +72,8 @@ export function ruleWhileWaiting(inherited: Inheritance, sight: Observed<GraceSi
   // them is back and has nothing more to ask for.
   const away = clientsAway(inherited.monitored.value, sight.value);
   if (away.length > 0) return wait(...waitedFor(inherited, sight.value));
+  // Whoever was kept out comes back when his TCP tries again, which may take as long again as he was kept out.
+  if (interrupted) return wait("clients were kept away for a while: that nobody asks says nothing any more");
   if (quietMs < RECLAIM_QUIET_MS) return wait("every v3 client is back and still reclaims");
   return end(`every v3 client is back, ${count(sight.value.v3Locks.length, "v3 lock")} held, and none asks for more`);
 }

@@ -7,6 +7,7 @@ import { beginWatch, watchLook, type WatchOutcome, type WatchStart, type WatchSt
 
 const C1 = { name: "c1", addresses: ["10.77.0.21"] };
 const LOCKD = 4001;
+const GAP_MS = 2_000;
 const NOTHING: ServiceSight = { connections: [], monitored: [], unnotified: [], v4Clients: [], v3Locks: [] };
 const LOCKD_CONNECTION = {
   localAddress: "10.77.0.50",
@@ -22,15 +23,24 @@ function ledgerOf(final: boolean, ...keys: readonly string[]): Ledger {
 }
 
 /** Goes on with the state that follows, as an agent does whose deeds succeed. */
-function watching(inherited: Inheritance, v3GraceLasts = true) {
-  const start: WatchStart = { node: "n1", inherited, v3GraceLasts, limitMs: 20_000, lockdPort: LOCKD, startedMs: 0 };
+function watching(inherited: Inheritance, v3GraceLasts = true, keptOut = false) {
+  const start: WatchStart = {
+    node: "n1",
+    inherited,
+    v3GraceLasts,
+    limitMs: 20_000,
+    lockdPort: LOCKD,
+    gapMs: GAP_MS,
+    keptOut,
+    startedMs: 0,
+  };
   let state: WatchState = beginWatch(start);
-  return (atMs: number, look: Partial<ServiceSight>, v4GraceLasts = false): WatchOutcome => {
+  return (atMs: number, look: Partial<ServiceSight>, v4GraceLasts = false, reachable = true): WatchOutcome => {
     const outcome = watchLook(
       start,
       state,
       { ...NOTHING, ...look },
-      { monotonicMs: atMs, wallMs: 9000 + atMs, v4GraceLasts },
+      { monotonicMs: atMs, wallMs: 9000 + atMs, v4GraceLasts, reachable },
     );
     ({ state } = outcome);
     return outcome;
@@ -70,6 +80,54 @@ describe("the watch of a service", () => {
     const more = { ...back, v3Locks: ["a", "c"] };
     assert.equal(look(100 + RECLAIM_QUIET_MS, more).endV3Grace, undefined, "one more came: not quiet");
     assert.notEqual(look(100 + 2 * RECLAIM_QUIET_MS, more).endV3Grace, undefined);
+  });
+
+  describe("a quiet that has other reasons is none, for the rest of the grace", () => {
+    const back = { connections: [LOCKD_CONNECTION], v3Locks: ["a"] };
+    const quietFrom = (look: ReturnType<typeof watching>, fromMs: number): readonly WatchOutcome["endV3Grace"][] =>
+      Array.from({ length: 40 }, (_, at) => look(fromMs + at * 100, back).endV3Grace);
+
+    test("the address was closed", () => {
+      const look = watching(CRASHED);
+      look(100, back);
+      assert.equal(look(200, back, false, false).endV3Grace, undefined);
+      assert.ok(quietFrom(look, 300).every((one) => one === undefined));
+      const { grace } = look(5_000, back);
+      assert.deepEqual(grace.v3.because, [
+        "clients were kept away for a while: that nobody asks says nothing any more",
+      ]);
+      assert.match(look(20_000, back).endV3Grace?.because[0] ?? "", /limit/);
+    });
+
+    test("nobody looked for so long: the node, or its storage, stood still", () => {
+      const look = watching(CRASHED);
+      look(100, back);
+      assert.equal(look(100 + GAP_MS + 1, back).endV3Grace, undefined);
+      assert.ok(quietFrom(look, GAP_MS + 200).every((one) => one === undefined));
+      assert.equal(watching(CRASHED)(GAP_MS + 1, back).grace.v3.lasts, true, "before the first look, too");
+    });
+
+    test("the address was closed before this agent looked", () => {
+      const look = watching(CRASHED, true, true);
+      assert.ok(quietFrom(look, 100).every((one) => one === undefined));
+    });
+
+    test("looks that are rare for a while are no interruption", () => {
+      const look = watching(CRASHED);
+      const ends = [1, 2, 3].map((turn) => look(turn * GAP_MS, back).endV3Grace);
+      assert.ok(ends.some((one) => one !== undefined));
+    });
+
+    test("all locks of a complete ledger end it all the same", () => {
+      const look = watching(RELEASED);
+      look(100, { connections: [LOCKD_CONNECTION], v3Locks: ["a"] }, false, false);
+      assert.notEqual(look(200, { connections: [LOCKD_CONNECTION], v3Locks: ["a", "b"] }).endV3Grace, undefined);
+    });
+
+    test("what happened after the grace concerns nobody", () => {
+      const outcome = watching(RELEASED, false)(9_000, back, false, false);
+      assert.equal(outcome.state.interrupted, false);
+    });
   });
 
   test("whoever has not answered when all is back is not notified any more; at the limit it still is", () => {

@@ -14,6 +14,10 @@ export interface WatchStart {
   /** The spec's bound of either grace. */
   readonly limitMs: number;
   readonly lockdPort: number;
+  /** Looks that are further apart than this have something between them: the node or its storage stood still. */
+  readonly gapMs: number;
+  /** The address was closed since the takeover, and opened again before this watch. */
+  readonly keptOut: boolean;
   readonly startedMs: number;
 }
 
@@ -28,6 +32,9 @@ export interface WatchState {
   /** What clients do to reclaim, as text: when it last changed. */
   readonly reclaims: string;
   readonly changedAtMs: number;
+  readonly lookedAtMs: number;
+  /** For good: in this grace quiet says nothing any more. */
+  readonly interrupted: boolean;
 }
 
 export interface WatchNow {
@@ -35,6 +42,8 @@ export interface WatchNow {
   readonly wallMs: number;
   /** As nfsd says. */
   readonly v4GraceLasts: boolean;
+  /** The address is open: clients can ask, so that it means something when they do not. */
+  readonly reachable: boolean;
 }
 
 /** To be done in this order, and then `state` holds. */
@@ -59,7 +68,7 @@ export interface GracePart {
   readonly endsWithinS?: number;
 }
 
-export function beginWatch({ inherited, v3GraceLasts, startedMs }: WatchStart): WatchState {
+export function beginWatch({ inherited, v3GraceLasts, keptOut, startedMs }: WatchStart): WatchState {
   return {
     waiting: { v3: v3GraceLasts, v4: true },
     lastLocks: new Set(),
@@ -67,6 +76,8 @@ export function beginWatch({ inherited, v3GraceLasts, startedMs }: WatchStart): 
     notifiedAtMs: new Map(),
     reclaims: "",
     changedAtMs: startedMs,
+    lookedAtMs: startedMs,
+    interrupted: v3GraceLasts && keptOut,
   };
 }
 
@@ -75,6 +86,8 @@ export function watchLook(start: WatchStart, state: WatchState, look: ServiceSig
   const connected = look.connections.filter((one) => one.localPort === start.lockdPort).map((one) => one.remoteAddress);
   const reclaims = JSON.stringify([unnotified, connected, look.v3Locks]);
   const changedAtMs = reclaims === state.reclaims ? state.changedAtMs : now.monotonicMs;
+  const gap = now.monotonicMs - state.lookedAtMs > start.gapMs;
+  const interrupted = state.interrupted || (state.waiting.v3 && (!now.reachable || gap));
   const newlyNotified = (start.inherited.monitored.known ? start.inherited.monitored.value : [])
     .map((one) => one.name)
     .filter((name) => !unnotified.includes(name) && !state.notifiedAtMs.has(name));
@@ -87,6 +100,7 @@ export function watchLook(start: WatchStart, state: WatchState, look: ServiceSig
     connected,
     v3Locks: look.v3Locks,
     quietMs: now.monotonicMs - changedAtMs,
+    interrupted,
     notifiedAgoMs: new Map([...notifiedAtMs].map(([name, atMs]) => [name, now.monotonicMs - atMs])),
     elapsedMs: now.monotonicMs - start.startedMs,
   };
@@ -118,6 +132,8 @@ export function watchLook(start: WatchStart, state: WatchState, look: ServiceSig
       notifiedAtMs,
       reclaims,
       changedAtMs,
+      lookedAtMs: now.monotonicMs,
+      interrupted,
     },
     graceSight,
     grace: {

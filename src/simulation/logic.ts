@@ -49,8 +49,6 @@ export interface AgentWays {
   readonly startWaitsForRegistration: boolean;
   /** The engine runs only on a node that is registered. */
   readonly engineWaitsForRegistration: boolean;
-  /** While the address is silent nobody can ask for anything: that is no quiet. */
-  readonly silenceIsQuiet: boolean;
   /** /run/holdfast/registered is believed; else an agent that is started anew registers again. */
   readonly remembersRegistration: boolean;
 }
@@ -79,7 +77,6 @@ export const REAL_LOGIC: Logic = {
     writesWhomItNotifies: true,
     startWaitsForRegistration: false,
     engineWaitsForRegistration: true,
-    silenceIsQuiet: false,
     remembersRegistration: true,
   },
 };

@@ -209,7 +209,8 @@ const STANDING: readonly Mutation[] = [
     ways: { ...real.ways, writesWhomItNotifies: false },
   }),
   mutation("silence-is-quiet", "clients that are kept out count as having nothing to ask for", {
-    ways: { ...real.ways, silenceIsQuiet: true },
+    watchLook: (start, state, look, now) =>
+      real.watchLook({ ...start, gapMs: Infinity }, state, look, { ...now, reachable: true }),
   }),
   mutation("overdue-commands-forgotten", "what ran over its bound comes to its end after the release", {
     ways: { ...real.ways, waitsForOverdueCommands: false },

@@ -7,14 +7,14 @@ import { newSignal, raise, spawn, waitAtMost, type Task } from "./events.ts";
 import { endV3Grace, ledgerOn, sightOf, stateMount } from "./server.ts";
 import { whenStorage } from "./storage-path.ts";
 import { change, sync } from "./volume.ts";
-import type { SimAgent, SimNode, SimWatch, WatchEnd, World } from "./world.ts";
+import { isOpen, type SimAgent, type SimNode, type SimWatch, type WatchEnd, type World } from "./world.ts";
 
 const LOOK_INTERVAL_MS = 400;
 const GRACE_INTERVAL_MS = 100;
 /** While nothing changes the looks become rarer, as those of an agent that gets little time. */
 const GRACE_INTERVAL_MS_MAX = 800;
 const IDLE_LOOKS = 2;
-/** Looks of a grace that are so far apart have a freeze between them. */
+/** As in the agent. */
 const GAP_MS_MAX = 1_000;
 
 export function startWatch(
@@ -28,6 +28,8 @@ export function startWatch(
     ...begin,
     limitMs: world.fileserver.nfs.graceS * 1000,
     lockdPort: world.fileserver.nfs.ports.lockd,
+    gapMs: GAP_MS_MAX,
+    keptOut: false,
     startedMs: world.events.nowMs,
   };
   const watch: SimWatch = {
@@ -35,8 +37,6 @@ export function startWatch(
     state: beginWatch(start),
     stopped: false,
     over: false,
-    interrupted: false,
-    lookedMs: world.events.nowMs,
     unchanged: 0,
     news: newSignal(),
     ended: newSignal(),
@@ -105,14 +105,7 @@ function* lookOnce(world: World, node: SimNode, watch: SimWatch): Task {
   const state = stateMount(node);
   if (server === undefined || state === undefined) return;
   const { nowMs } = world.events;
-  if (!world.logic.ways.silenceIsQuiet) {
-    const gap = watch.state.waiting.v3 && nowMs - watch.lookedMs > GAP_MS_MAX;
-    watch.interrupted ||= node.site.silenced || gap;
-    watch.lookedMs = nowMs;
-    // Clients come back when their TCP tries again, which may be seconds later: quiet says nothing any more.
-    if (watch.interrupted) watch.state = { ...watch.state, reclaims: `interrupted, seen at ${nowMs}` };
-  }
-  const now = { monotonicMs: nowMs, wallMs: nowMs, v4GraceLasts: server.v4GraceLasts };
+  const now = { monotonicMs: nowMs, wallMs: nowMs, v4GraceLasts: server.v4GraceLasts, reachable: isOpen(node) };
   const outcome = world.logic.watchLook(watch.start, watch.state, sightOf(world, server, state.view), now);
   if (outcome.endV3Grace !== undefined) {
     if (outcome.endV3Grace.stopNotifier) {

@@ -212,9 +212,6 @@ export interface SimWatch {
   readonly start: WatchStart;
   state: WatchState;
   stopped: boolean;
-  /** The address was silenced while it looked, or the node stood still. */
-  interrupted: boolean;
-  lookedMs: number;
   /** Its last look has ended. */
   over: boolean;
   readonly ended: Signal;

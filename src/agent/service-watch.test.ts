@@ -1,0 +1,113 @@
+/** The watch with a service that is made up: what it does when, in a test's own time. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { expectCommands } from "../../tests/expected-commands.ts";
+import { fakeLun } from "../../tests/fake-lun.ts";
+import { manualClock, type ManualClock } from "../../tests/manual-clock.ts";
+import { SAMPLE_SPEC } from "../../tests/sample-spec.ts";
+import { known } from "../base/observed.ts";
+import { RECLAIM_QUIET_MS, type Inheritance } from "../failover/grace.ts";
+import type { Ledger } from "../failover/ledger.ts";
+import { loadSpec } from "../model/load.ts";
+import type { FileserverSpec } from "../model/spec.ts";
+import { openReservations } from "../scsi/reservation.ts";
+import type { ServiceLook } from "./look-at-service.ts";
+import type { ServiceDeeds } from "./service-deeds.ts";
+import { watchService, type ServiceWatch } from "./service-watch.ts";
+
+const HOME = loadSpec(SAMPLE_SPEC, "sample").fileservers[0] as FileserverSpec;
+const C1 = { name: "c1", addresses: ["10.77.0.21"] };
+
+function connection(localPort: number): ServiceLook["connections"][number] {
+  return { localAddress: "10.77.0.50", localPort, remoteAddress: "10.77.0.21", remotePort: 700 };
+}
+
+const NOTHING: ServiceLook = {
+  connections: [],
+  monitored: [],
+  unnotified: [],
+  v4Clients: [],
+  v3Locks: [],
+  problems: [],
+};
+const BACK: ServiceLook = { ...NOTHING, connections: [connection(HOME.nfs.ports.lockd)], v3Locks: ["a"] };
+
+interface Service {
+  look: ServiceLook;
+  reachable: boolean;
+  readonly done: string[];
+  readonly written: Ledger[];
+}
+
+/** After a crash that left one lock, unless said otherwise. */
+const CRASHED: Inheritance = {
+  ledger: known({
+    node: "n2",
+    writtenAtMs: 1,
+    final: false,
+    connections: [],
+    v3Clients: [{ ...C1, sinceMs: 1 }],
+    v4Clients: [],
+    v3Locks: [{ key: "a", steady: true }],
+  }),
+  monitored: known([C1]),
+};
+
+function watching(
+  first: Partial<Service> = {},
+  v3GraceLasts = true,
+): { readonly clock: ManualClock; readonly service: Service; readonly watch: ServiceWatch } {
+  const clock = manualClock();
+  const service: Service = { look: BACK, reachable: true, done: [], written: [], ...first };
+  const say = (what: string) => (): Promise<void> => Promise.resolve(void service.done.push(what));
+  const deeds: ServiceDeeds = {
+    openEye: () => Promise.resolve({ look: () => Promise.resolve(service.look) }),
+    isReachable: () => service.reachable,
+    doesV4GraceLast: () => Promise.resolve(false),
+    writeLedger: (ledger) => Promise.resolve(void service.written.push(ledger)),
+    endV3Grace: say("end grace"),
+    stopNotifying: say("stop notifying"),
+    forgetDeadClients: say("forget the dead"),
+  };
+  const node = {
+    name: "n1",
+    cluster: "lab",
+    engine: "pacemaker" as const,
+    commands: expectCommands(),
+    reservations: openReservations(fakeLun().port("sg-n1")),
+    clock,
+    timeScale: 1,
+    reservationKey: "0x1",
+    nodeOfKey: () => undefined,
+    log: () => undefined,
+  };
+  const holder = {
+    run: () => assert.fail("the deeds of these tests need no holder"),
+    overdue: () => [],
+    close: () => undefined,
+  };
+  const watched = { node, fileserver: HOME, holder, insidePid: 1, inherited: CRASHED, v3GraceLasts, keptOut: false };
+  return { clock, service, watch: watchService(watched, deeds) };
+}
+
+describe("the watch of a service", () => {
+  test("ends lockd's grace when everybody is back and quiet", async () => {
+    const { clock, service } = watching();
+    await clock.pass(RECLAIM_QUIET_MS - 200);
+    assert.deepEqual(service.done, []);
+    await clock.pass(400);
+    assert.deepEqual(service.done, ["end grace"]);
+  });
+
+  test("not for a quiet in which its address was closed for a while", async () => {
+    const { clock, service } = watching();
+    await clock.pass(300);
+    service.reachable = false;
+    await clock.pass(300);
+    service.reachable = true;
+    await clock.pass(HOME.nfs.graceS * 1000 - 1_000);
+    assert.deepEqual(service.done, []);
+    await clock.pass(1_000);
+    assert.deepEqual(service.done, ["end grace"], "at the limit");
+  });
+});
