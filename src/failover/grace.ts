@@ -53,8 +53,12 @@ export interface GraceSight {
 /**
  * A client reclaims one lock after the other without a pause (reclaimer, fs/lockd/clntlock.c), each in one round trip.
  * One that is connected and has asked for nothing for so long has no more to ask for.
+ *
+ * lockd waits for statd's disk before it grants a client its first lock, and a storage that stalls is no quiet: this is
+ * longer than the agent takes to silence the address of a node whose storage does not answer (agent/registration.ts:
+ * 1 s, and a look of 250 ms). Not scaled where machines are emulated: neither are clients.
  */
-export const RECLAIM_QUIET_MS = 750;
+export const RECLAIM_QUIET_MS = 1_500;
 
 /** May the grace end now? `limitMs` is the spec's bound for it. */
 export function ruleWhileWaiting(inherited: Inheritance, sight: Observed<GraceSight>, limitMs: number): GraceRuling {

@@ -8,6 +8,8 @@ import { beginWatch, watchLook, type WatchOutcome, type WatchStart, type WatchSt
 const C1 = { name: "c1", addresses: ["10.77.0.21"] };
 const LOCKD = 4001;
 const GAP_MS = 2_000;
+/** Without an answer of its storage a node silences its address: a second, and a look (agent/registration.ts). */
+const SILENT_AFTER_MS = 1_250;
 const NOTHING: ServiceSight = { connections: [], monitored: [], unnotified: [], v4Clients: [], v3Locks: [] };
 const LOCKD_CONNECTION = {
   localAddress: "10.77.0.50",
@@ -97,6 +99,13 @@ describe("the watch of a service", () => {
         "clients were kept away for a while: that nobody asks says nothing any more",
       ]);
       assert.match(look(20_000, back).endV3Grace?.because[0] ?? "", /limit/);
+    });
+
+    test("the storage stalled, and the node noticed it only then", () => {
+      const look = watching(CRASHED);
+      for (let atMs = 0; atMs <= SILENT_AFTER_MS; atMs += 50) assert.equal(look(atMs, back).endV3Grace, undefined);
+      look(SILENT_AFTER_MS + 50, back, false, false);
+      assert.ok(quietFrom(look, SILENT_AFTER_MS + 100).every((one) => one === undefined));
     });
 
     test("nobody looked for so long: the node, or its storage, stood still", () => {
