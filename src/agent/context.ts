@@ -46,14 +46,14 @@ export interface VolumeFacts {
 }
 
 export interface WatchEnd {
-  /** Keys of the v3 locks seen last. */
-  readonly lastLocks: ReadonlySet<string>;
+  /** Keys of the v3 locks seen last; undefined where nobody has looked. */
+  readonly lastLocks: ReadonlySet<string> | undefined;
   /** Graces that had not ended. */
   readonly waiting: Waiting;
 }
 
-/** Not watched is not known: whoever was waited for before may still be. */
-export const NOTHING_WATCHED: WatchEnd = { lastLocks: new Set(), waiting: { v3: true, v4: true } };
+/** Not watched is not known: whoever was waited for before may still be, and no lock is known to be passing. */
+export const NOTHING_WATCHED: WatchEnd = { lastLocks: undefined, waiting: { v3: true, v4: true } };
 
 export interface StepContext {
   readonly node: Node;

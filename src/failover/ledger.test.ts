@@ -53,6 +53,17 @@ describe("a ledger's entry", () => {
     ]);
   });
 
+  test("without a look before, no lock is known to be passing", () => {
+    const unwatched = { sight: { v3Locks: ["a"] }, lastLocks: undefined };
+    assert.deepEqual(entry({ ...unwatched, final: true }).v3Locks, [{ key: "a", steady: true }]);
+    assert.deepEqual(entry(unwatched).v3Locks, [{ key: "a", steady: true }]);
+  });
+
+  test("what the entry before had for steady stays so when it is seen again for the first time", () => {
+    const reclaimed = { previous: BEFORE, sight: { v3Locks: ["data:1:0-0"] }, waiting: { v3: true, v4: true } };
+    assert.deepEqual(entry(reclaimed).v3Locks, BEFORE.v3Locks);
+  });
+
   test("is not the last word while locks are awaited, whoever writes it", () => {
     const look = { previous: BEFORE, sight: { v3Locks: ["data:9:0-0"] }, final: true };
     const awaiting = entry({ ...look, waiting: { v3: true, v4: false } });

@@ -75,8 +75,8 @@ export interface LedgerInput {
   readonly node: string;
   readonly nowMs: number;
   readonly sight: ServiceSight;
-  /** Locks of the look before this one. */
-  readonly lastLocks: ReadonlySet<string>;
+  /** Locks of the look before this one; undefined where nobody has looked: then none is known to be passing. */
+  readonly lastLocks: ReadonlySet<string> | undefined;
   /** The ledger as it was last written, by whichever node. */
   readonly previous: Ledger | undefined;
   readonly waiting: Waiting;
@@ -91,7 +91,9 @@ export function nextLedger(input: LedgerInput): Ledger {
   const { sight, previous, waiting, lastLocks } = input;
   // While locks are awaited nobody can say that they are all: what comes before may lack some, as after a crash.
   const final = input.final && !waiting.v3;
-  const steady = sight.v3Locks.map((key) => ({ key, steady: lastLocks.has(key) }));
+  const before = new Set((previous?.v3Locks ?? []).flatMap((lock) => (lock.steady ? [lock.key] : [])));
+  const isSteady = (key: string): boolean => lastLocks === undefined || lastLocks.has(key) || before.has(key);
+  const steady = sight.v3Locks.map((key) => ({ key, steady: isSteady(key) }));
   const v3Locks = input.final ? steady : steady.filter((lock) => lock.steady);
   const held = new Set(sight.v3Locks);
   const awaitedLocks = waiting.v3 ? (previous?.v3Locks ?? []).filter((lock) => !held.has(lock.key)) : [];

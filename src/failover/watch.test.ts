@@ -162,6 +162,16 @@ describe("the watch of a service", () => {
     assert.equal(look(2400, {}).writeLedger, true);
   });
 
+  test("a look that has just begun keeps the locks that the look before it had for steady", () => {
+    const first = watching(CRASHED, false)(0, { v3Locks: ["a", "b"] });
+    assert.deepEqual(first.ledger.v3Locks, [{ key: "a", steady: true }]);
+  });
+
+  test("before its first look it knows of no lock that it is passing", () => {
+    const start = { node: "n1", inherited: CRASHED, v3GraceLasts: false, limitMs: 1, lockdPort: LOCKD };
+    assert.equal(beginWatch({ ...start, gapMs: GAP_MS, keptOut: false, startedMs: 0 }).lastLocks, undefined);
+  });
+
   test("a second crash during the grace finds everything that the first one left", () => {
     const first = watching(CRASHED)(100, { unnotified: [C1] }, true);
     const inherited: Inheritance = { ledger: known(first.ledger), monitored: known([C1]) };

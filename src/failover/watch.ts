@@ -23,8 +23,8 @@ export interface WatchStart {
 
 export interface WatchState {
   readonly waiting: Waiting;
-  /** Keys of the v3 locks seen last. */
-  readonly lastLocks: ReadonlySet<string>;
+  /** Keys of the v3 locks seen last; undefined before the first look. */
+  readonly lastLocks: ReadonlySet<string> | undefined;
   /** The entry on the volume. */
   readonly written: Ledger | undefined;
   /** By name: when a client was first seen to have answered its notification; monotonic. */
@@ -71,7 +71,7 @@ export interface GracePart {
 export function beginWatch({ inherited, v3GraceLasts, keptOut, startedMs }: WatchStart): WatchState {
   return {
     waiting: { v3: v3GraceLasts, v4: true },
-    lastLocks: new Set(),
+    lastLocks: undefined,
     written: inherited.ledger.known ? inherited.ledger.value : undefined,
     notifiedAtMs: new Map(),
     reclaims: "",
@@ -111,7 +111,8 @@ export function watchLook(start: WatchStart, state: WatchState, look: ServiceSig
     node: start.node,
     nowMs: now.wallMs,
     sight: look,
-    lastLocks: state.lastLocks,
+    // The first look is before the second: what it sees may be gone in a moment.
+    lastLocks: state.lastLocks ?? new Set(),
     previous: state.written,
     waiting,
     final: false,

@@ -68,9 +68,9 @@ export function watchRunning(world: World, node: SimNode, agent: SimAgent): void
 
 const STOP_BOUND_MS = 2_000;
 
-/** Not watched is not known: whoever was waited for before may still be. */
+/** Not watched is not known: whoever was waited for before may still be, and no lock is known to be passing. */
 export function nothingWatched(world: World): WatchEnd {
-  return { lastLocks: new Set(), waiting: world.logic.ways.unwatched };
+  return { lastLocks: undefined, waiting: world.logic.ways.unwatched };
 }
 
 export function* endWatch(world: World, agent: SimAgent): Task<WatchEnd> {

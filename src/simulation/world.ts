@@ -204,7 +204,7 @@ export interface SimAgent {
 }
 
 export interface WatchEnd {
-  readonly lastLocks: ReadonlySet<string>;
+  readonly lastLocks: ReadonlySet<string> | undefined;
   readonly waiting: Waiting;
 }
 
