@@ -71,6 +71,8 @@ export interface StepContext {
   readonly found: {
     ledger: Observed<Ledger | undefined>;
     inherited?: Inheritance;
+    /** The ledger's entry with which this takeover opens; undefined where there is none. */
+    reopened?: Ledger | undefined;
     /** Nobody has to reclaim a v3 lock. */
     nobodyToNotify?: boolean;
     lastEntry?: Ledger;

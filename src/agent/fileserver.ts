@@ -211,7 +211,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     const { inherited, nobodyToNotify } = found;
     const v3GraceLasts = spec.protocols.includes("v3") && nobodyToNotify !== true;
     const parts = { node, fileserver: spec, holder: holder(), insidePid: insidePid() };
-    watch = watchService({ ...parts, inherited, v3GraceLasts, keptOut: false });
+    watch = watchService({ ...parts, inherited, written: found.reopened, v3GraceLasts, keptOut: false });
   }
 
   /** An agent that was started anew finds it serving. */

@@ -86,7 +86,16 @@ function watching(
     overdue: () => [],
     close: () => undefined,
   };
-  const watched = { node, fileserver: HOME, holder, insidePid: 1, inherited: CRASHED, v3GraceLasts, keptOut: false };
+  const watched = {
+    node,
+    fileserver: HOME,
+    holder,
+    insidePid: 1,
+    inherited: CRASHED,
+    written: undefined,
+    v3GraceLasts,
+    keptOut: false,
+  };
   return { clock, service, watch: watchService(watched, deeds) };
 }
 

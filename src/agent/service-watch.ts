@@ -22,6 +22,8 @@ import { stateFolder } from "./state-folder.ts";
 
 export interface Watched extends Served {
   readonly inherited: Inheritance;
+  /** The ledger's entry on the volume; undefined where there is none. */
+  readonly written: Ledger | undefined;
   /** The address was silent, and was opened again before anybody watched. */
   readonly keptOut: boolean;
   /** Whether lockd's grace was left to this watch. */
@@ -55,22 +57,25 @@ const GAP_MS = 1_000;
 const FORGET_INTERVAL_MS = 5_000;
 
 /** For an agent that was started anew beside a serving fileserver: what the one before it knew. */
-export async function inheritFromRunning(served: Served): Promise<Pick<Watched, "inherited" | "v3GraceLasts">> {
+export async function inheritFromRunning(
+  served: Served,
+): Promise<Pick<Watched, "inherited" | "written" | "v3GraceLasts">> {
   const { fileserver, insidePid } = served;
   const folder = stateFolder(insidePid, fileserver);
   const ledger = await readLedger(folder);
   const v3GraceLasts = await doesV3GraceLast(served);
   const retired = fileserver.protocols.includes("v3") ? await readList(folder, "retired", []) : [];
   const monitored = ledger.known ? known([...(ledger.value?.v3Clients ?? []), ...retired]) : unknown(ledger.why);
-  return { inherited: { ledger, monitored }, v3GraceLasts };
+  return { inherited: { ledger, monitored }, written: ledger.known ? ledger.value : undefined, v3GraceLasts };
 }
 
 export function watchService(watched: Watched, deeds: ServiceDeeds = serviceDeeds(watched)): ServiceWatch {
-  const { node, fileserver, inherited, v3GraceLasts, keptOut } = watched;
+  const { node, fileserver, inherited, written, v3GraceLasts, keptOut } = watched;
   const { clock } = node;
   const start: WatchStart = {
     node: node.name,
     inherited,
+    written,
     v3GraceLasts,
     limitMs: fileserver.nfs.graceS * 1000,
     lockdPort: fileserver.nfs.ports.lockd,

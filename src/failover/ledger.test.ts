@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { nextLedger, sameContent, type Ledger, type LedgerInput, type ServiceSight } from "./ledger.ts";
+import { nextLedger, reopenedLedger, sameContent, type Ledger, type LedgerInput, type ServiceSight } from "./ledger.ts";
 
 const NOTHING: ServiceSight = { connections: [], monitored: [], unnotified: [], v4Clients: [], v3Locks: [] };
 const C1 = { name: "c1", addresses: ["10.77.0.21"] };
@@ -121,5 +121,34 @@ describe("a ledger's entry", () => {
     assert.ok(
       !sameContent(entry({ previous, lastLocks, sight }), entry({ ...later, sight: { ...turned, v3Locks: ["x"] } })),
     );
+  });
+});
+
+describe("the entry of a takeover", () => {
+  const input = { node: "n1", nowMs: 5000 };
+
+  test("names who is known to statd only, before he is notified", () => {
+    const found: Ledger = { ...BEFORE, final: false, v3Clients: [{ ...C2, sinceMs: 200 }] };
+    assert.deepEqual(reopenedLedger({ ...input, found, retired: [C2, C1] }), {
+      ...found,
+      writtenAtMs: 5000,
+      v3Clients: [
+        { ...C1, sinceMs: 5000 },
+        { ...C2, sinceMs: 200 },
+      ],
+    });
+    const first = reopenedLedger({ ...input, found: undefined, retired: [C1] });
+    assert.deepEqual([first?.node, first?.final, first?.v3Clients], ["n1", false, [{ ...C1, sinceMs: 5000 }]]);
+  });
+
+  test("is not the last word, whatever the release's was", () => {
+    const reopened = reopenedLedger({ ...input, found: BEFORE, retired: [C1] });
+    assert.deepEqual(reopened, { ...BEFORE, writtenAtMs: 5000, final: false });
+  });
+
+  test("is the entry that was found where it says so already", () => {
+    const found = { ...BEFORE, final: false };
+    assert.equal(reopenedLedger({ ...input, found, retired: [C1] }), found);
+    assert.equal(reopenedLedger({ ...input, found: undefined, retired: [] }), undefined);
   });
 });

@@ -108,6 +108,29 @@ export function nextLedger(input: LedgerInput): Ledger {
   };
 }
 
+export interface ReopenInput {
+  readonly node: string;
+  readonly nowMs: number;
+  /** What was found; undefined where there was none, or nobody can understand it. */
+  readonly found: Ledger | undefined;
+  /** Who is about to be notified of the takeover. */
+  readonly retired: readonly MonitoredClient[];
+}
+
+/**
+ * The entry of a takeover, before anybody is served: no longer the last word, and it names everybody who is about to be
+ * notified. Who has answered is in none of statd's lists until he reclaims; where the fileserver moves again before
+ * that, this entry alone knows that he has something to reclaim.
+ */
+export function reopenedLedger({ node, nowMs, found, retired }: ReopenInput): Ledger | undefined {
+  const named = new Set((found?.v3Clients ?? []).map(({ name }) => name));
+  const added = retired.filter(({ name }) => !named.has(name)).map((client) => ({ ...client, sinceMs: nowMs }));
+  if (added.length === 0 && found?.final !== true) return found;
+  const before = found ?? { node, connections: [], v3Clients: [], v4Clients: [], v3Locks: [] };
+  const v3Clients = sorted([...before.v3Clients, ...added], ({ name }) => name);
+  return { ...before, writtenAtMs: nowMs, final: false, v3Clients };
+}
+
 function connectionsOf({ sight, previous, waiting }: LedgerInput): readonly ClientConnection[] {
   const back = new Set(sight.connections.map((one) => one.remoteAddress));
   const awaited = waiting.v3 || waiting.v4 ? (previous?.connections ?? []) : [];

@@ -30,6 +30,7 @@ function watching(inherited: Inheritance, v3GraceLasts = true, keptOut = false) 
     node: "n1",
     inherited,
     v3GraceLasts,
+    written: inherited.ledger.known ? inherited.ledger.value : undefined,
     limitMs: 20_000,
     lockdPort: LOCKD,
     gapMs: GAP_MS,
@@ -145,6 +146,22 @@ describe("the watch of a service", () => {
     assert.equal(watching(CRASHED)(20_000, all).endV3Grace?.stopNotifier, false);
   });
 
+  test("who was written down as the takeover began stays in while he is awaited", () => {
+    const written = ledgerOf(false);
+    const start = { node: "n1", inherited: { ledger: known(undefined), monitored: known([C1]) }, written };
+    const begin: WatchStart = {
+      ...start,
+      v3GraceLasts: true,
+      limitMs: 20_000,
+      lockdPort: LOCKD,
+      gapMs: GAP_MS,
+      keptOut: false,
+      startedMs: 0,
+    };
+    const now = { monotonicMs: 100, wallMs: 100, v4GraceLasts: false, reachable: true };
+    assert.deepEqual(watchLook(begin, beginWatch(begin), NOTHING, now).ledger.v3Clients, written.v3Clients);
+  });
+
   test("a grace that was ended before the opening is not ended again", () => {
     const outcome = watching(RELEASED, false)(100, { unnotified: [C1] });
     assert.deepEqual([outcome.endV3Grace, outcome.grace.v3], [undefined, { lasts: false, because: [] }]);
@@ -168,7 +185,14 @@ describe("the watch of a service", () => {
   });
 
   test("before its first look it knows of no lock that it is passing", () => {
-    const start = { node: "n1", inherited: CRASHED, v3GraceLasts: false, limitMs: 1, lockdPort: LOCKD };
+    const start = {
+      node: "n1",
+      inherited: CRASHED,
+      written: undefined,
+      v3GraceLasts: false,
+      limitMs: 1,
+      lockdPort: LOCKD,
+    };
     assert.equal(beginWatch({ ...start, gapMs: GAP_MS, keptOut: false, startedMs: 0 }).lastLocks, undefined);
   });
 

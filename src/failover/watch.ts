@@ -9,6 +9,8 @@ import { nextLedger, sameContent, type Ledger, type ServiceSight, type Waiting }
 export interface WatchStart {
   readonly node: string;
   readonly inherited: Inheritance;
+  /** The entry on the volume as this watch begins; undefined where there is none. */
+  readonly written: Ledger | undefined;
   /** Whether lockd's grace was left to this watch. */
   readonly v3GraceLasts: boolean;
   /** The spec's bound of either grace. */
@@ -68,11 +70,11 @@ export interface GracePart {
   readonly endsWithinS?: number;
 }
 
-export function beginWatch({ inherited, v3GraceLasts, keptOut, startedMs }: WatchStart): WatchState {
+export function beginWatch({ written, v3GraceLasts, keptOut, startedMs }: WatchStart): WatchState {
   return {
     waiting: { v3: v3GraceLasts, v4: true },
     lastLocks: undefined,
-    written: inherited.ledger.known ? inherited.ledger.value : undefined,
+    written,
     notifiedAtMs: new Map(),
     reclaims: "",
     changedAtMs: startedMs,

@@ -138,9 +138,9 @@ function* takeOver(world: World, node: SimNode, agent: SimAgent, effect: string)
   const context = newContext(agent.watchEnd);
   const fault = yield* run(world, node, agent, world.graphs.takeover, context);
   if (fault === undefined) {
-    const { inherited, nobodyToNotify } = context.found;
+    const { inherited, reopened, nobodyToNotify } = context.found;
     const v3GraceLasts = world.fileserver.protocols.includes("v3") && nobodyToNotify !== true;
-    if (inherited !== undefined) startWatch(world, node, agent, { inherited, v3GraceLasts });
+    if (inherited !== undefined) startWatch(world, node, agent, { inherited, written: reopened, v3GraceLasts });
     return "done";
   }
   world.trace?.(world.events.nowMs, node.name, `takeover failed: ${fault}`);

@@ -11,6 +11,7 @@ export interface RunContext {
   readonly found: {
     ledger: Observed<Ledger | undefined>;
     inherited?: Inheritance;
+    reopened?: Ledger | undefined;
     nobodyToNotify?: boolean;
     lastEntry?: Ledger;
   };

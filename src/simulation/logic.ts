@@ -5,7 +5,14 @@
 import { afterPreempt, afterRead, beginFence, nextMove } from "../failover/fence.ts";
 import { ruleBeforeOpening, type GraceRuling, type Inheritance } from "../failover/grace.ts";
 import { isEmpty, judge, type Judgement, type Sighting } from "../failover/judge.ts";
-import { nextLedger, type Ledger, type LedgerInput, type ServiceSight, type Waiting } from "../failover/ledger.ts";
+import {
+  nextLedger,
+  reopenedLedger,
+  type Ledger,
+  type LedgerInput,
+  type ServiceSight,
+  type Waiting,
+} from "../failover/ledger.ts";
 import { step, type Cell, type FileserverEvent, type FileserverState } from "../failover/machine.ts";
 import { releaseGraph } from "../failover/release.ts";
 import { concludeNode, ruleAddress } from "../failover/standing.ts";
@@ -26,6 +33,7 @@ export interface Logic {
   readonly ruleBeforeOpening: (inherited: Inheritance) => GraceRuling;
   readonly watchLook: (start: WatchStart, state: WatchState, look: ServiceSight, now: WatchNow) => WatchOutcome;
   readonly nextLedger: (input: LedgerInput) => Ledger;
+  readonly reopenedLedger: typeof reopenedLedger;
   readonly concludeNode: typeof concludeNode;
   readonly ruleAddress: typeof ruleAddress;
   readonly beginFence: typeof beginFence;
@@ -43,8 +51,6 @@ export interface AgentWays {
   readonly unwatched: Waiting;
   /** Whom a takeover notifies beside statd's list: clients of the last entry, however it was written. */
   readonly notifiesLedgerClients: "always" | "of-a-final-ledger";
-  /** Whoever is to be notified is in the ledger before he is. */
-  readonly writesWhomItNotifies: boolean;
   /** A start that finds its node unregistered waits for the registration; else it fails at once. */
   readonly startWaitsForRegistration: boolean;
   /** The engine runs only on a node that is registered. */
@@ -64,6 +70,7 @@ export const REAL_LOGIC: Logic = {
   ruleBeforeOpening,
   watchLook,
   nextLedger,
+  reopenedLedger,
   concludeNode,
   ruleAddress,
   beginFence,
@@ -74,7 +81,6 @@ export const REAL_LOGIC: Logic = {
     waitsForOverdueCommands: true,
     unwatched: { v3: true, v4: true },
     notifiesLedgerClients: "always",
-    writesWhomItNotifies: true,
     startWaitsForRegistration: false,
     engineWaitsForRegistration: true,
     remembersRegistration: true,

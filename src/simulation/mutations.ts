@@ -218,7 +218,7 @@ const STANDING: readonly Mutation[] = [
     ways: { ...real.ways, startWaitsForRegistration: true, engineWaitsForRegistration: false },
   }),
   mutation("notified-before-written", "who is notified and is in no ledger is forgotten until he reclaims", {
-    ways: { ...real.ways, writesWhomItNotifies: false },
+    reopenedLedger: (input) => real.reopenedLedger({ ...input, retired: [] }),
   }),
   mutation("silence-is-quiet", "clients that are kept out count as having nothing to ask for", {
     watchLook: (start, state, look, now) =>

@@ -124,20 +124,12 @@ export const takeoverDeeds: SimDeeds<TakeoverKind> = {
     if (state === undefined) return "no volume";
     const { ledger, inherited } = found;
     const before = ledger.known ? ledger.value : undefined;
-    const named = new Set(before?.v3Clients.map(({ name }) => name));
-    const added = (inherited?.monitored.known === true ? inherited.monitored.value : [])
-      .filter(({ name }) => world.logic.ways.writesWhomItNotifies && !named.has(name))
-      .map((client) => ({ ...client, sinceMs: world.events.nowMs }));
-    if (ledger.known && before?.final !== true && added.length === 0) return undefined;
-    const next: Ledger = {
-      ...(before ?? { node: node.name, connections: [], v4Clients: [], v3Locks: [] }),
-      writtenAtMs: world.events.nowMs,
-      final: false,
-      v3Clients: [...(before?.v3Clients ?? []), ...added],
-    };
-    found.ledger = known(next);
-    found.inherited = { ledger: known(withFinal(next, before)), monitored: inherited?.monitored ?? known([]) };
-    change(state, (disk) => void (disk.ledger = next));
+    const retired = inherited?.monitored.known === true ? inherited.monitored.value : [];
+    const { nowMs } = world.events;
+    const entry = world.logic.reopenedLedger({ node: node.name, nowMs, found: before, retired });
+    found.reopened = entry;
+    if (ledger.known && entry === before) return undefined;
+    change(state, (disk) => void (disk.ledger = entry));
     return sync(world, node, state) ? undefined : "could not be written";
   },
 
@@ -222,11 +214,6 @@ function checkOpening(world: World, node: SimNode): void {
   if (ledger !== undefined && ledger !== "damaged" && ledger.final && isInGoodStanding(world, node))
     violate(world, "ledger-open", `${node.name} opens the address while the ledger says that it is final`);
   changed(node);
-}
-
-/** What the ruling is told stays what the release has said. */
-function withFinal(next: Ledger, before: Ledger | undefined): Ledger {
-  return { ...next, final: before?.final === true };
 }
 
 function describeInheritance(ledger: Ledger | undefined, retired: readonly MonitoredClient[]): string {

@@ -1,6 +1,7 @@
 /** What the agent does while a fileserver serves (agent/service-watch.ts), in virtual time. */
 import { known } from "../base/observed.ts";
 import type { Inheritance } from "../failover/grace.ts";
+import type { Ledger } from "../failover/ledger.ts";
 import { beginWatch } from "../failover/watch.ts";
 import { startNotifier } from "./client.ts";
 import { newSignal, raise, spawn, waitAtMost, type Task } from "./events.ts";
@@ -21,7 +22,7 @@ export function startWatch(
   world: World,
   node: SimNode,
   agent: SimAgent,
-  begin: { readonly inherited: Inheritance; readonly v3GraceLasts: boolean },
+  begin: { readonly inherited: Inheritance; readonly written: Ledger | undefined; readonly v3GraceLasts: boolean },
 ): void {
   const start = {
     node: node.name,
@@ -63,7 +64,7 @@ export function watchRunning(world: World, node: SimNode, agent: SimAgent): void
   const retired = world.facts.filter(({ index }) => state.view.retired.has(index)).map((one) => one.monitored);
   const inherited = { ledger: known(ledger), monitored: known([...(ledger?.v3Clients ?? []), ...retired]) };
   if (server.v3GraceLasts && !node.site.notifier && retired.length > 0) startNotifier(world, node);
-  startWatch(world, node, agent, { inherited, v3GraceLasts: server.v3GraceLasts });
+  startWatch(world, node, agent, { inherited, written: ledger, v3GraceLasts: server.v3GraceLasts });
 }
 
 const STOP_BOUND_MS = 2_000;

@@ -5,7 +5,7 @@ import { Fault, messageOf } from "../../base/fault.ts";
 import { known, unknown, type Observed } from "../../base/observed.ts";
 import { ruleBeforeOpening } from "../../failover/grace.ts";
 import { standbyDaemons } from "../../failover/judge.ts";
-import type { ClientConnection, MonitoredClient } from "../../failover/ledger.ts";
+import { reopenedLedger, type ClientConnection, type MonitoredClient } from "../../failover/ledger.ts";
 import type { HolderCommand } from "../../linux/holder.ts";
 import { activateVolume, claim, mapperName } from "../../lvm/volume-group.ts";
 import type { FileserverSpec, VolumeSpec } from "../../model/spec.ts";
@@ -26,7 +26,7 @@ import { addressesToProbe, probeAddress, refuseTaken } from "../probe.ts";
 import { toldText } from "../directors.ts";
 import { confirmRegistered } from "../registered-luns.ts";
 import { registerNfsd } from "../rpcbind.ts";
-import type { StepRunners } from "../runner.ts";
+import type { StepReport, StepRunners } from "../runner.ts";
 import {
   forgetRetired,
   makeDatabaseFolder,
@@ -142,11 +142,7 @@ export const takeoverSteps: TakeoverSteps = {
 
   "reopen-ledger": async ({ fileserver }, context) => {
     const folder = stateFolder(context.insidePid(), fileserver);
-    const { ledger } = context.found;
-    if (!ledger.known) await forgetLedger(folder);
-    else if (ledger.value?.final !== true) return { outcome: "already" };
-    else await writeLedger(folder, { ...ledger.value, final: false });
-    return undefined;
+    return reopenLedger(folder, context);
   },
 
   "start-nfsdcld": async ({ fileserver }, context, boundMs) => {
@@ -238,6 +234,22 @@ export const takeoverSteps: TakeoverSteps = {
     return { detail: monitored?.known === true ? `${monitored.value.length} clients` : "statd's list is not known" };
   },
 };
+
+/** Before the address is open; what the ruling is told stays what was found. */
+export async function reopenLedger(
+  folder: StateFolder,
+  { node, found }: Pick<StepContext, "node" | "found">,
+): Promise<StepReport | undefined> {
+  const { ledger, inherited } = found;
+  const before = ledger.known ? ledger.value : undefined;
+  const retired = inherited?.monitored.known === true ? inherited.monitored.value : [];
+  const entry = reopenedLedger({ node: node.name, nowMs: node.clock.wallMs(), found: before, retired });
+  found.reopened = entry;
+  if (ledger.known && entry === before) return { outcome: "already" };
+  if (entry === undefined) await forgetLedger(folder);
+  else await writeLedger(folder, entry);
+  return undefined;
+}
 
 /** Clients are not kept waiting for a number: without it the directors go by what the nodes say. */
 async function countTerm(folder: StateFolder, { found, node }: StepContext): Promise<void> {
