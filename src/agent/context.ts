@@ -79,8 +79,8 @@ export interface StepContext {
     /** Number of this takeover; only behind a director. */
     term?: number;
   };
-  /** What the watch knew at its end, before a release. */
-  readonly watched: WatchEnd;
+  /** Ends the watch, while clients are still served or nothing is let in any more; what it knew at its end, as often as it is asked. */
+  readonly endWatch: () => Promise<WatchEnd>;
   /** Set by an operator's word that a node is down: its reservation may be taken. */
   readonly fencedKey?: string;
 }

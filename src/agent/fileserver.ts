@@ -150,11 +150,10 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
   ): Promise<{ readonly timeline: Timeline; readonly fault?: Fault }> {
     const looked = await lookAtDisks(node, spec, prepared);
     await standby.connect();
-    const watched = await endWatch();
     silence.forget();
     roles.say("releasing");
     const startedAtMs = node.clock.wallMs();
-    const result = await standby.run(releaseGraph(spec, successorSystemId), standby.context(looked, { watched }));
+    const result = await standby.run(releaseGraph(spec, successorSystemId), standby.context(looked, { endWatch }));
     empty = result.fault === undefined;
     if (empty) roles.say("standby");
     else await roles.settle();

@@ -72,7 +72,7 @@ function contextWith(clock: Clock, timeScale = 1): StepContext {
     handedOver: false,
     addressesProbed: false,
     found: { ledger: known(undefined) },
-    watched: NOTHING_WATCHED,
+    endWatch: () => Promise.resolve(NOTHING_WATCHED),
   };
 }
 

@@ -33,8 +33,10 @@ const NOTHING: ServiceLook = {
 const BACK: ServiceLook = { ...NOTHING, connections: [connection(HOME.nfs.ports.lockd)], v3Locks: ["a"] };
 
 interface Service {
-  look: ServiceLook;
+  /** Undefined: it hangs. */
+  look: ServiceLook | undefined;
   reachable: boolean;
+  looks: number;
   readonly done: string[];
   readonly written: Ledger[];
 }
@@ -58,10 +60,16 @@ function watching(
   v3GraceLasts = true,
 ): { readonly clock: ManualClock; readonly service: Service; readonly watch: ServiceWatch } {
   const clock = manualClock();
-  const service: Service = { look: BACK, reachable: true, done: [], written: [], ...first };
+  const service: Service = { look: BACK, reachable: true, looks: 0, done: [], written: [], ...first };
   const say = (what: string) => (): Promise<void> => Promise.resolve(void service.done.push(what));
   const deeds: ServiceDeeds = {
-    openEye: () => Promise.resolve({ look: () => Promise.resolve(service.look) }),
+    openEye: () =>
+      Promise.resolve({
+        look() {
+          service.looks += 1;
+          return service.look === undefined ? new Promise(() => undefined) : Promise.resolve(service.look);
+        },
+      }),
     isReachable: () => service.reachable,
     doesV4GraceLast: () => Promise.resolve(false),
     writeLedger: (ledger) => Promise.resolve(void service.written.push(ledger)),
@@ -118,5 +126,22 @@ describe("the watch of a service", () => {
     assert.deepEqual(service.done, []);
     await clock.pass(1_000);
     assert.deepEqual(service.done, ["end grace"], "at the limit");
+  });
+
+  test("ends at once where it rests between two looks, and looks no more", async () => {
+    const { clock, service, watch } = watching({}, false);
+    await clock.pass(100);
+    const looked = service.looks;
+    const end = await watch.stop();
+    assert.deepEqual(end, { lastLocks: new Set(["a"]), waiting: { v3: false, v4: false } });
+    await clock.pass(2_000);
+    assert.equal(service.looks, looked);
+  });
+
+  test("knows of no lock whether it is passing before its first look", async () => {
+    const { clock, watch } = watching({ look: undefined }, false);
+    const end = watch.stop();
+    await clock.pass(2_100);
+    assert.equal((await end).lastLocks, undefined);
   });
 });

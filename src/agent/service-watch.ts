@@ -33,7 +33,7 @@ export interface Watched extends Served {
 export interface ServiceWatch {
   /** The last look and what follows from it; undefined before the first. */
   view(): ServiceView | undefined;
-  /** Ends the watch. Resolves with what it knows. */
+  /** Ends the watch; a look that is under way is waited for. Resolves with what it knows. */
   stop(): Promise<WatchEnd>;
 }
 
@@ -90,7 +90,7 @@ export function watchService(watched: Watched, deeds: ServiceDeeds = serviceDeed
   let eye: ServiceEye | undefined;
   let view: ServiceView | undefined;
   let stopped = false;
-  let ended = false;
+  let looking = true;
 
   async function lookOnce(): Promise<void> {
     eye ??= await deeds.openEye();
@@ -130,20 +130,21 @@ export function watchService(watched: Watched, deeds: ServiceDeeds = serviceDeed
         // Told once: a volume that fails is told by the service itself, and the next look may succeed.
         sayOnce(`the ledger is not current: ${messageOf(error)}`);
       }
+      looking = false;
       if (stopped) return;
       await clock.sleep(state.waiting.v3 || state.waiting.v4 ? GRACE_INTERVAL_MS : LOOK_INTERVAL_MS);
+      if (stopped) return;
+      looking = true;
     }
   }
 
-  void loop().finally(() => {
-    ended = true;
-  });
+  void loop();
   return {
     view: () => view,
     async stop() {
       stopped = true;
       const bound = { what: "the ledger", timeoutMs: scaled(node, STOP_BOUND_MS), intervalMs: STOP_INTERVAL_MS };
-      const end = await waitFor(clock, bound, () => Promise.resolve(ended ? true : undefined));
+      const end = await waitFor(clock, bound, () => Promise.resolve(looking ? undefined : true));
       if (end === undefined) node.log(`${fileserver.name}: the last look at the ledger still hangs`);
       return { lastLocks: state.lastLocks, waiting: state.waiting };
     },

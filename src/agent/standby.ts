@@ -40,7 +40,10 @@ export interface Standby {
   /** Makes a warm standby anew that was made by a spec with another link, other addresses or other files. */
   freshen(): Promise<void>;
   runCold(): Promise<void>;
-  context(looked: Looked, more?: { readonly fencedKey?: string; readonly watched?: WatchEnd }): StepContext;
+  context(
+    looked: Looked,
+    more?: { readonly fencedKey?: string; readonly endWatch?: StepContext["endWatch"] },
+  ): StepContext;
   run(graph: StepGraph, context: StepContext): Promise<RunResult>;
 }
 
@@ -82,7 +85,7 @@ export function openStandby(node: Node, fileserver: FileserverSpec): Standby {
       return holder;
     },
 
-    context: (looked, { fencedKey, watched } = {}) => ({
+    context: (looked, { fencedKey, endWatch } = {}) => ({
       node,
       holder: () => living().client,
       insidePid: () => living().pid,
@@ -91,7 +94,7 @@ export function openStandby(node: Node, fileserver: FileserverSpec): Standby {
       handedOver: looked.handedOver,
       addressesProbed: looked.addressesProbed,
       found: { ledger: unknown("not read yet") },
-      watched: watched ?? NOTHING_WATCHED,
+      endWatch: endWatch ?? ((): Promise<WatchEnd> => Promise.resolve(NOTHING_WATCHED)),
       ...(fencedKey === undefined ? {} : { fencedKey }),
     }),
 

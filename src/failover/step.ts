@@ -111,7 +111,8 @@ export const STEP_BOUNDS_MS: Readonly<Record<StepKind, number>> = {
   // Dirty pages of a busy server, written before clients are made to wait.
   "sync-volumes": 60_000,
   "hand-over-volume-group": 10_000,
-  "hold-requests": 2_000,
+  // Begins with the end of the watch, which may be at a disk.
+  "hold-requests": 5_000,
   "silence-address": 2_000,
   "forget-idle-clients": 5_000,
   "record-clients": 2_000,

@@ -76,13 +76,25 @@ function* run(world: World, node: SimNode, agent: SimAgent, graph: StepGraph, co
 function* runWarm(world: World, node: SimNode, agent: SimAgent): Task<Fault> {
   const unconnected = yield* connect(node);
   if (unconnected !== undefined) return unconnected;
-  const fault = yield* run(world, node, agent, world.graphs.warm, newContext(agent.watchEnd));
+  const fault = yield* run(
+    world,
+    node,
+    agent,
+    world.graphs.warm,
+    newContext(() => endWatch(world, agent)),
+  );
   if (fault !== undefined) yield* runCold(world, node, agent);
   return fault;
 }
 
 function* runCold(world: World, node: SimNode, agent: SimAgent): Task<Fault> {
-  return yield* run(world, node, agent, world.graphs.cold, newContext(agent.watchEnd));
+  return yield* run(
+    world,
+    node,
+    agent,
+    world.graphs.cold,
+    newContext(() => endWatch(world, agent)),
+  );
 }
 
 export function* exclusively(agent: SimAgent, as: FileserverState, work: Task<Answer>): Task<Answer> {
@@ -135,7 +147,7 @@ function* takeOver(world: World, node: SimNode, agent: SimAgent, effect: string)
   // LVM reads the labels of the disks before anything else.
   yield world.random.between(20, 60);
   agent.watchEnd = nothingWatched(world);
-  const context = newContext(agent.watchEnd);
+  const context = newContext(() => endWatch(world, agent));
   const fault = yield* run(world, node, agent, world.graphs.takeover, context);
   if (fault === undefined) {
     const { inherited, reopened, nobodyToNotify } = context.found;
@@ -184,13 +196,19 @@ export function announced(world: World, { successor }: SimAgent): string | undef
 function* releaseNow(world: World, node: SimNode, agent: SimAgent, successor?: string): Task<Fault> {
   const unconnected = yield* connect(node);
   if (unconnected !== undefined) return unconnected;
-  const watched = yield* endWatch(world, agent);
+  if (!world.logic.ways.watchesUntilHeld) yield* endWatch(world, agent);
   if (node.site.silenced) {
     node.site.linkUp = false;
     node.site.silenced = false;
   }
   const graph = successor === undefined ? undefined : world.graphs.handOver.get(successor);
-  const fault = yield* run(world, node, agent, graph ?? world.graphs.release, newContext(watched));
+  const fault = yield* run(
+    world,
+    node,
+    agent,
+    graph ?? world.graphs.release,
+    newContext(() => endWatch(world, agent)),
+  );
   agent.successor = undefined;
   if (fault === undefined) world.tally.releases += 1;
   else world.trace?.(world.events.nowMs, node.name, `release failed: ${fault}`);

@@ -4,6 +4,7 @@ import { unknown, type Observed } from "../base/observed.ts";
 import type { Inheritance } from "../failover/grace.ts";
 import type { Ledger } from "../failover/ledger.ts";
 import type { StepKind } from "../failover/step.ts";
+import type { Task } from "./events.ts";
 import type { Deed, Fault, StepTools } from "./run-graph.ts";
 import type { WatchEnd, World } from "./world.ts";
 
@@ -15,14 +16,15 @@ export interface RunContext {
     nobodyToNotify?: boolean;
     lastEntry?: Ledger;
   };
-  readonly watched: WatchEnd;
+  /** As the agent's: what the watch knew at its end. */
+  readonly endWatch: () => Task<WatchEnd>;
 }
 
 export type SimDeed = Deed<RunContext>;
 export type SimDeeds<K extends StepKind> = { readonly [One in K]: SimDeed };
 
-export function newContext(watched: WatchEnd): RunContext {
-  return { found: { ledger: unknown("not read yet") }, watched };
+export function newContext(endWatch: () => Task<WatchEnd>): RunContext {
+  return { found: { ledger: unknown("not read yet") }, endWatch };
 }
 
 /** A step that only changes what the node has in memory. */

@@ -214,6 +214,9 @@ const STANDING: readonly Mutation[] = [
   mutation("registration-forgotten", "an agent that is started anew registers again", {
     ways: { ...real.ways, remembersRegistration: false },
   }),
+  mutation("watch-ends-early", "a release's slow first steps run without a watch", {
+    ways: { ...real.ways, watchesUntilHeld: false },
+  }),
   mutation("start-waits-for-registration", "a start that began before a fence goes on after it", {
     ways: { ...real.ways, startWaitsForRegistration: true, engineWaitsForRegistration: false },
   }),

@@ -44,10 +44,13 @@ export const releaseDeeds: SimDeeds<ReleaseKind> = {
     );
   },
 
-  "hold-requests": quick(10, ({ node }) => {
-    if (node.site.linkUp) node.site.requestsHeld = true;
-    return undefined;
-  }),
+  *"hold-requests"(tools, { endWatch }) {
+    yield* endWatch();
+    return yield* tools.command(10, (ended) => {
+      if (tools.node.site.linkUp) tools.node.site.requestsHeld = true;
+      ended();
+    });
+  },
 
   "silence-address": quick(20, ({ node }) => {
     node.site.linkUp = false;
@@ -61,6 +64,7 @@ export const releaseDeeds: SimDeeds<ReleaseKind> = {
   },
 
   *"record-clients"({ world, node }, context) {
+    const watched = yield* context.endWatch();
     yield lasts(world, 15);
     const { server } = node.site;
     const state = stateMount(node);
@@ -69,9 +73,9 @@ export const releaseDeeds: SimDeeds<ReleaseKind> = {
       node: node.name,
       nowMs: world.events.nowMs,
       sight: sightOf(world, server, state.view),
-      lastLocks: context.watched.lastLocks,
+      lastLocks: watched.lastLocks,
       previous: ledgerOn(state.view),
-      waiting: context.watched.waiting,
+      waiting: watched.waiting,
       final: true,
     });
     return undefined;

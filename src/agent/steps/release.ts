@@ -78,6 +78,8 @@ export const releaseSteps: ReleaseSteps = {
   },
 
   "hold-requests": async (_, context) => {
+    // Up to here clients are served, however long the steps before this one take: what they lock has to be written down.
+    await context.endWatch();
     if (!(await linkIsUp(context.insidePid()))) return { outcome: "already" };
     holdLink(context.insidePid());
     return undefined;
@@ -107,6 +109,7 @@ export const releaseSteps: ReleaseSteps = {
 
   "record-clients": async ({ fileserver }, context) => {
     const { node } = context;
+    const watched = await context.endWatch();
     const pid = context.insidePid();
     // Without a running server there is nothing new to record, and an older record still counts.
     if ((await nfsdThreads(pid)) === 0) return { outcome: "already" };
@@ -125,9 +128,9 @@ export const releaseSteps: ReleaseSteps = {
       node: node.name,
       nowMs: node.clock.wallMs(),
       sight,
-      lastLocks: context.watched.lastLocks,
+      lastLocks: watched.lastLocks,
       previous: before.known ? before.value : undefined,
-      waiting: context.watched.waiting,
+      waiting: watched.waiting,
       final,
     });
     const { connections, v3Locks } = context.found.lastEntry;
