@@ -5,7 +5,7 @@ import { HOLDER_FILES, HOLDER_SCRIPT, outputFile } from "../linux/holder.ts";
 import { waitFor, type Clock } from "../system/clock.ts";
 import { startDaemon } from "../system/processes.ts";
 import { toolPath } from "../system/tools.ts";
-import { holderPid, openFiles, readOptional, scopeProcesses } from "./inside.ts";
+import { holderPid, openFiles, readOptional, scopeProcesses, type ScopeProcess } from "./inside.ts";
 import { holderFolder, HOST_HOLDER, PLACES, scopeUnit } from "./places.ts";
 import { goToNormalPriority } from "./priority.ts";
 
@@ -13,8 +13,7 @@ const LOOK_INTERVAL_MS = 20;
 
 /** The holder of a fileserver: in new namespaces, or in those that a dead holder left behind while its daemons live on. */
 export async function startFileserverHolder(clock: Clock, fileserver: string, boundMs: number): Promise<number> {
-  const inside = (await scopeProcesses(fileserver))[0];
-  const enter =
+  const enter = ([inside]: readonly ScopeProcess[]): readonly string[] =>
     inside === undefined
       ? // Nothing mounted inside is seen outside; but what the node unmounts goes here too, or its device stays busy for ever.
         [toolPath("unshare"), "--net", "--mount", "--uts", "--propagation", "slave"]
@@ -24,19 +23,21 @@ export async function startFileserverHolder(clock: Clock, fileserver: string, bo
 
 /** The node's own holder, in the namespaces of everybody. */
 export async function startHostHolder(clock: Clock, boundMs: number): Promise<number> {
-  return startHolder(clock, HOST_HOLDER, [], boundMs);
+  return startHolder(clock, HOST_HOLDER, () => [], boundMs);
 }
 
-async function startHolder(clock: Clock, name: string, enter: readonly string[], boundMs: number): Promise<number> {
+/** @param enter by what is in the scope: words before the holder's own. */
+async function startHolder(
+  clock: Clock,
+  name: string,
+  enter: (scope: readonly ScopeProcess[]) => readonly string[],
+  boundMs: number,
+): Promise<number> {
   const folder = holderFolder(name);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await writeFile(PLACES.holderScript, HOLDER_SCRIPT, { mode: 0o700 });
-  const scope = await scopeProcesses(name);
-  const living = await holderPid(name, scope);
-  if (living !== undefined) {
-    await waitForCommands(clock, name, boundMs);
-    return living;
-  }
+  const { scope, living } = await settleCommands(clock, name, boundMs);
+  if (living !== undefined) return living;
   await rm(`${folder}/${HOLDER_FILES.pid}`, { force: true });
   // A scope that still has processes keeps its name; the new holder is moved into it by its own hand (below).
   const unit = scope.length === 0 ? scopeUnit(name) : `holdfast-${name}-again-${Math.round(clock.wallMs())}.scope`;
@@ -52,7 +53,7 @@ async function startHolder(clock: Clock, name: string, enter: readonly string[],
       // At shutdown everything is stopped at once that is not ordered: the engine has to stop the fileservers first.
       "--property=Before=pacemaker.service",
       `--unit=${unit}`,
-      ...enter,
+      ...enter(scope),
       toolPath("sh"),
       PLACES.holderScript,
       folder,
@@ -74,24 +75,51 @@ async function startHolder(clock: Clock, name: string, enter: readonly string[],
   });
 }
 
+/** Where commands of a holder are seen. */
+export interface HolderSight {
+  scope(): Promise<readonly ScopeProcess[]>;
+  holder(scope: readonly ScopeProcess[]): Promise<number | undefined>;
+  /** Names in the holder's folder. */
+  files(): Promise<readonly string[]>;
+  /** Paths that a process has open. */
+  open(pid: number): Promise<readonly string[]>;
+}
+
+function sightOf(name: string): HolderSight {
+  return {
+    scope: () => scopeProcesses(name),
+    holder: (scope) => holderPid(name, scope),
+    files: () => readdir(holderFolder(name)),
+    open: openFiles,
+  };
+}
+
 /**
- * What a dead agent has sent goes on without it (a mount that replays a log, an activation): what is seen before that
- * has ended is not yet true. A command that runs has its output file open.
+ * What a dead agent has sent goes on without it (a mount that replays a log, an activation), and without its holder
+ * too: what is seen before that has ended is not yet true. A command that runs has its output file open.
+ *
+ * Resolves with what is in the scope then. Rejects where a command has not ended within the bound.
  */
-async function waitForCommands(clock: Clock, name: string, boundMs: number): Promise<void> {
+export async function settleCommands(
+  clock: Clock,
+  name: string,
+  boundMs: number,
+  sight = sightOf(name),
+): Promise<{ readonly scope: readonly ScopeProcess[]; readonly living: number | undefined }> {
   const bound = { what: "the commands of an agent that is gone", timeoutMs: boundMs, intervalMs: LOOK_INTERVAL_MS };
-  const ended = await waitFor(clock, bound, async () => {
-    const files = (await readdir(holderFolder(name))).filter((file) => file.startsWith(outputFile("")));
-    if (files.length === 0) return true;
-    const open = (await Promise.all((await scopeProcesses(name)).map(({ pid }) => openFiles(pid)))).flat();
-    return files.some((file) => open.some((path) => path.endsWith(`/${file}`))) ? undefined : true;
+  const settled = await waitFor(clock, bound, async () => {
+    const files = (await sight.files()).filter((file) => file.startsWith(outputFile("")));
+    const scope = await sight.scope();
+    const open = files.length === 0 ? [] : (await Promise.all(scope.map(({ pid }) => sight.open(pid)))).flat();
+    if (files.some((file) => open.some((path) => path.endsWith(`/${file}`)))) return undefined;
+    return { scope, living: await sight.holder(scope) };
   });
-  if (ended === undefined)
-    throw new Fault({
-      code: "holder-busy",
-      what: `a command for ${name} that was sent by an agent before this one has not ended within ${boundMs} ms`,
-      remedy: "look what it waits for: systemd-cgls -u holdfast.slice",
-    });
+  if (settled !== undefined) return settled;
+  throw new Fault({
+    code: "holder-busy",
+    what: `a command for ${name} that was sent by an agent before this one has not ended within ${boundMs} ms`,
+    remedy: "look what it waits for: systemd-cgls -u holdfast.slice",
+  });
 }
 
 /** Into the scope of the daemons that are still there: one scope per fileserver is what everything else looks at. */
