@@ -8,6 +8,7 @@ import { runInside, type HolderClient } from "./holder-client.ts";
 import { endProcess, readOptional, scopeProcesses } from "./inside.ts";
 import { writeLedger } from "./ledger-file.ts";
 import { openServiceEye, type ServiceEye } from "./look-at-service.ts";
+import { notifyRetired } from "./notify.ts";
 import { insidePath } from "./places.ts";
 import { forgetRetired, stateFolder } from "./state-folder.ts";
 import { forgetClient, hasState, lookAtV4Clients } from "./v4-clients.ts";
@@ -29,10 +30,14 @@ export interface ServiceDeeds {
   endV3Grace(): Promise<void>;
   /** Nobody is notified any more; who has not been yet is forgotten. */
   stopNotifying(): Promise<void>;
+  /** Everybody who has still to be notified is notified now; rejects where that could not be begun. */
+  notifyAtOnce(): Promise<void>;
   forgetDeadClients(say: (line: string) => void): Promise<void>;
 }
 
 const END_BOUND_MS = 2_000;
+/** sm-notify goes into the background at once. */
+const NOTIFY_BOUND_MS = 5_000;
 const LOCKD_END_GRACE = "/proc/fs/lockd/nlm_end_grace";
 
 export function serviceDeeds({ node, fileserver, holder, insidePid }: Served): ServiceDeeds {
@@ -48,8 +53,15 @@ export function serviceDeeds({ node, fileserver, holder, insidePid }: Served): S
     },
 
     async stopNotifying() {
-      await endNotifier(fileserver);
+      for (const pid of await notifiers(fileserver)) endProcess(pid);
       await forgetRetired(folder);
+    },
+
+    async notifyAtOnce() {
+      const waiting = await notifiers(fileserver);
+      // It begins with everybody; the one before it would have gone on to wait.
+      await notifyRetired(fileserver, holder, scaled(node, NOTIFY_BOUND_MS));
+      for (const pid of waiting) endProcess(pid);
     },
 
     forgetDeadClients: (say) => forgetDeadClients(fileserver, insidePid, say),
@@ -71,9 +83,9 @@ async function doesV4GraceLast(fileserver: FileserverSpec, insidePid: number): P
   return text !== undefined && text.trim() === "N";
 }
 
-async function endNotifier(fileserver: FileserverSpec): Promise<void> {
-  for (const process of await scopeProcesses(fileserver.name))
-    if (process.name === "sm-notify") endProcess(process.pid);
+async function notifiers(fileserver: FileserverSpec): Promise<readonly number[]> {
+  const processes = await scopeProcesses(fileserver.name);
+  return processes.filter(({ name }) => name === "sm-notify").map(({ pid }) => pid);
 }
 
 /**

@@ -75,6 +75,7 @@ function watching(
     writeLedger: (ledger) => Promise.resolve(void service.written.push(ledger)),
     endV3Grace: say("end grace"),
     stopNotifying: say("stop notifying"),
+    notifyAtOnce: say("notify"),
     forgetDeadClients: say("forget the dead"),
   };
   const node = {
@@ -126,6 +127,14 @@ describe("the watch of a service", () => {
     assert.deepEqual(service.done, []);
     await clock.pass(1_000);
     assert.deepEqual(service.done, ["end grace"], "at the limit");
+  });
+
+  test("notifies a client at once that comes back after the grace", async () => {
+    const { clock, service } = watching({ look: { ...NOTHING, unnotified: [C1] } }, false);
+    await clock.pass(1_000);
+    service.look = { ...NOTHING, unnotified: [C1], connections: [connection(2049)] };
+    await clock.pass(1_000);
+    assert.deepEqual(service.done, ["notify"]);
   });
 
   test("ends at once where it rests between two looks, and looks no more", async () => {

@@ -107,9 +107,21 @@ export function watchService(watched: Watched, deeds: ServiceDeeds = serviceDeed
     if (outcome.writeLedger) await deeds.writeLedger(outcome.ledger);
     ({ state } = outcome);
     view = { look, ledger: outcome.ledger, inherited, graceSight: outcome.graceSight, grace: outcome.grace };
+    if (outcome.notifyAtOnce.length > 0) await notifyAtOnce(outcome.notifyAtOnce);
     if (now.monotonicMs - forgottenAtMs < FORGET_INTERVAL_MS || state.waiting.v4) return;
     forgottenAtMs = now.monotonicMs;
     if (someoneSilent(look)) await deeds.forgetDeadClients(sayOnce);
+  }
+
+  async function notifyAtOnce(names: readonly string[]): Promise<void> {
+    const who = names.join(", ");
+    try {
+      await deeds.notifyAtOnce();
+      node.log(`${fileserver.name}: back after the grace, and told that their locks are gone: ${who}`);
+    } catch (error) {
+      // The notifier of the takeover still tries, in its own time.
+      node.log(`${fileserver.name}: could not be told at once that their locks are gone: ${who}: ${messageOf(error)}`);
+    }
   }
 
   async function endV3Grace(

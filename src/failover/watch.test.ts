@@ -162,6 +162,27 @@ describe("the watch of a service", () => {
     assert.deepEqual(watchLook(begin, beginWatch(begin), NOTHING, now).ledger.v3Clients, written.v3Clients);
   });
 
+  describe("who comes back after the grace and was not notified", () => {
+    const nfs = { ...LOCKD_CONNECTION, localPort: 2049 };
+    const back = { unnotified: [C1], connections: [nfs] };
+
+    test("is told at once, and once for each time that he comes", () => {
+      const look = watching(CRASHED);
+      const told = (atMs: number, seen: Partial<ServiceSight>): readonly string[] => look(atMs, seen).notifyAtOnce;
+      assert.notEqual(look(20_000, { unnotified: [C1] }).endV3Grace, undefined, "the limit");
+      assert.deepEqual(told(20_400, { unnotified: [C1] }), []);
+      assert.deepEqual(told(20_800, back), ["c1"]);
+      assert.deepEqual(told(21_200, back), [], "the notifier tries again by itself");
+      assert.deepEqual(told(21_600, { unnotified: [C1] }), []);
+      assert.deepEqual(told(22_000, back), ["c1"]);
+      assert.deepEqual(told(22_400, { connections: [nfs] }), []);
+    });
+
+    test("is left to the notifier that has only just begun while the grace lasts", () => {
+      assert.deepEqual(watching(CRASHED)(100, back).notifyAtOnce, []);
+    });
+  });
+
   test("a grace that was ended before the opening is not ended again", () => {
     const outcome = watching(RELEASED, false)(100, { unnotified: [C1] });
     assert.deepEqual([outcome.endV3Grace, outcome.grace.v3], [undefined, { lasts: false, because: [] }]);

@@ -35,6 +35,8 @@ export interface WatchState {
   readonly reclaims: string;
   readonly changedAtMs: number;
   readonly lookedAtMs: number;
+  /** Names of clients that were connected when last looked at, and had not answered by the end of the grace. */
+  readonly late: ReadonlySet<string>;
   /** For good: in this grace quiet says nothing any more. */
   readonly interrupted: boolean;
 }
@@ -60,6 +62,11 @@ export interface WatchOutcome {
   readonly state: WatchState;
   readonly graceSight: GraceSight;
   readonly grace: { readonly v3: GracePart; readonly v4: GracePart };
+  /**
+   * Clients that have come back after the grace and do not know yet that what they held is gone: to be told at once.
+   * They give up everything when they hear of it, and the notifier's next attempt may be minutes away.
+   */
+  readonly notifyAtOnce: readonly string[];
   /** Clients that have answered since the last look. */
   readonly newlyNotified: readonly string[];
 }
@@ -79,6 +86,7 @@ export function beginWatch({ written, v3GraceLasts, keptOut, startedMs }: WatchS
     reclaims: "",
     changedAtMs: startedMs,
     lookedAtMs: startedMs,
+    late: new Set(),
     interrupted: v3GraceLasts && keptOut,
   };
 }
@@ -88,6 +96,7 @@ export function watchLook(start: WatchStart, state: WatchState, look: ServiceSig
   const connected = look.connections.filter((one) => one.localPort === start.lockdPort).map((one) => one.remoteAddress);
   const reclaims = JSON.stringify([unnotified, connected, look.v3Locks]);
   const changedAtMs = reclaims === state.reclaims ? state.changedAtMs : now.monotonicMs;
+  const late = state.waiting.v3 ? [] : backUnnotified(look);
   const gap = now.monotonicMs - state.lookedAtMs > start.gapMs;
   const interrupted = state.interrupted || (state.waiting.v3 && (!now.reachable || gap));
   const newlyNotified = (start.inherited.monitored.known ? start.inherited.monitored.value : [])
@@ -136,6 +145,7 @@ export function watchLook(start: WatchStart, state: WatchState, look: ServiceSig
       reclaims,
       changedAtMs,
       lookedAtMs: now.monotonicMs,
+      late: new Set(late),
       interrupted,
     },
     graceSight,
@@ -143,6 +153,13 @@ export function watchLook(start: WatchStart, state: WatchState, look: ServiceSig
       v3: part(waiting.v3, () => ruling?.because ?? []),
       v4: part(waiting.v4, () => v4GraceReasons(state.written, look)),
     },
+    notifyAtOnce: late.filter((name) => !state.late.has(name)),
     newlyNotified,
   };
+}
+
+/** By whatever connection: NFS comes back before the lock manager. */
+function backUnnotified({ unnotified, connections }: ServiceSight): readonly string[] {
+  const back = new Set(connections.map((one) => one.remoteAddress));
+  return unnotified.filter(({ addresses }) => addresses.some((address) => back.has(address))).map(({ name }) => name);
 }

@@ -29,6 +29,8 @@ export interface Client {
   wanted: number;
   acknowledged: number;
   readonly locks: Set<number>;
+  /** By lock: which server gave it, and when. */
+  readonly taken: Map<number, { readonly server: number; readonly atMs: number }>;
   /** Server that it has an NFSv4 session with. */
   session: number;
   reclaiming: boolean;
@@ -71,6 +73,7 @@ export function newClient(index: number, protocol: "v3" | "v4", restMs: number):
     wanted: 0,
     acknowledged: 0,
     locks: new Set(),
+    taken: new Map(),
     session: 0,
     reclaiming: false,
     notifications: 0,
@@ -259,6 +262,7 @@ function* lock(world: World, client: Client): Task {
   world.tally.locks += 1;
   world.trace?.(world.events.nowMs, client.name, `has lock ${wanted}`);
   client.locks.add(wanted);
+  client.taken.set(wanted, { server: client.answeredBy, atMs: world.events.nowMs });
   world.held[wanted] = client.index;
 }
 
@@ -316,8 +320,11 @@ function* reclaimEach(world: World, client: Client, notifications: number): Task
       RECLAIM_RETRY_MS_MAX,
     );
     if (answer === "denied" && world.conditions.statdDied) giveUp(world, client, lock);
-    else if (isLate(world, client)) giveUp(world, client, lock);
-    else if (answer !== "granted") lose(world, client, lock, "was refused its reclaim");
+    else if (isLate(world, client)) {
+      if (couldHaveBeenTold(world, client, lock))
+        lose(world, client, lock, "was notified so late that it gave up what it had taken since,");
+      else giveUp(world, client, lock);
+    } else if (answer !== "granted") lose(world, client, lock, "was refused its reclaim");
   }
 }
 
@@ -325,6 +332,20 @@ function* reclaimEach(world: World, client: Client, notifications: number): Task
 function isLate(world: World, client: Client): boolean {
   const server = servedBy(world, client)?.site.server;
   return server?.reachedLimit === true && client.awayMs > server.startedMs;
+}
+
+/** Who is back for so long is notified at the server's next look. */
+const NOTIFIED_WITHIN_MS = 2_000;
+
+/** It took the lock when it had been back for so long, and the server's watch had been undisturbed. */
+function couldHaveBeenTold(world: World, client: Client, lock: number): boolean {
+  const node = servedBy(world, client);
+  const taken = client.taken.get(lock);
+  const watch = node?.agent?.watch;
+  if (node === undefined || watch === undefined || taken?.server !== node.site.server?.number) return false;
+  const sinceMs = (taken?.atMs ?? 0) - NOTIFIED_WITHIN_MS;
+  const disturbedMs = Math.max(client.awayMs, client.answeredFirstMs, watch.start.startedMs, node.thawedMs);
+  return disturbedMs < sinceMs && (node.site.server?.graceEndedMs ?? Infinity) < sinceMs;
 }
 
 /** Without statd lockd refuses a reclaim for good, and no order of steps can help that. */
@@ -342,19 +363,21 @@ const NOTIFY_ATTEMPTS_MAX = 9;
 /** A process of the node: it goes on by itself until everybody has answered, or it is ended. */
 export function startNotifier(world: World, node: SimNode): void {
   node.site.notifier = true;
+  node.site.notifiers += 1;
   spawn(world.events, node.owner, notifyAll(world, node));
 }
 
 function* notifyAll(world: World, node: SimNode): Task {
-  const server = node.site.server;
+  const { server, notifiers } = node.site;
   const state = node.site.mounts[0];
+  const isOver = (): boolean => !node.site.notifier || node.site.notifiers !== notifiers || node.site.server !== server;
   let retryMs = NOTIFY_RETRY_MS;
   for (let attempt = 0; attempt < NOTIFY_ATTEMPTS_MAX; attempt++) {
     const waiting = [...(state?.view.retired ?? [])];
     for (const index of waiting) {
       yield world.random.between(1, 10);
       const client = world.clients[index];
-      if (!node.site.notifier || state === undefined || node.site.server !== server) return;
+      if (state === undefined || isOver()) return;
       if (client === undefined || !client.living || servedBy(world, client) !== node) continue;
       world.trace?.(world.events.nowMs, client.name, `is notified by ${node.name}`);
       resume(client.owner, () => notified(world, client));
@@ -363,6 +386,7 @@ function* notifyAll(world: World, node: SimNode): Task {
     }
     if (state === undefined || state.view.retired.size === 0) break;
     yield retryMs;
+    if (isOver()) return;
     retryMs *= 2;
   }
   node.site.notifier = false;

@@ -158,6 +158,9 @@ const GRACE: readonly Mutation[] = [
         : { ...outcome, endV3Grace: { ...outcome.endV3Grace, stopNotifier: false } };
     },
   }),
+  mutation("late-and-later", "who comes back after the grace is notified whenever the notifier tries again", {
+    watchLook: (start, state, look, now) => ({ ...real.watchLook(start, state, look, now), notifyAtOnce: [] }),
+  }),
   mutation("awaited-forgotten", "who has not come back is not in the next entry", {
     nextLedger: (input) => real.nextLedger({ ...input, waiting: { v3: false, v4: false } }),
   }),

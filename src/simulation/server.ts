@@ -29,6 +29,7 @@ export function startServer(world: World, node: SimNode): void {
     openedMs: undefined,
     awaited: new Set(),
     reachedLimit: false,
+    graceEndedMs: undefined,
     mayReclaim,
     locks: new Map(),
     v4Clients: new Map(),
@@ -69,6 +70,7 @@ export function endV3Grace(world: World, node: SimNode, server: Server, atLimit:
   if (!server.v3GraceLasts) return;
   server.v3GraceLasts = false;
   server.reachedLimit = atLimit;
+  server.graceEndedMs = world.events.nowMs;
   world.trace?.(world.events.nowMs, node.name, "lockd's grace has ended");
   checkGraceEnd(world, node, server, "v3", atLimit);
 }

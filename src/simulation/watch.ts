@@ -135,4 +135,8 @@ function* lookOnce(world: World, node: SimNode, watch: SimWatch): Task {
     if (!good) return;
   }
   watch.state = outcome.state;
+  if (outcome.notifyAtOnce.length > 0) {
+    yield world.random.between(2, 15);
+    if (node.site.server === server) startNotifier(world, node);
+  }
 }

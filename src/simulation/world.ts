@@ -122,6 +122,8 @@ export interface Site {
   statd: boolean;
   nfsdcld: boolean;
   notifier: boolean;
+  /** Counts them: of two only the newer one goes on. */
+  notifiers: number;
   linkUp: boolean;
   requestsHeld: boolean;
   /** The link is down because this node cannot tell whether it is in good standing. */
@@ -175,6 +177,7 @@ export interface Server {
   awaited: ReadonlySet<string>;
   /** lockd's grace was ended by its limit: whoever was not back by then was given up. */
   reachedLimit: boolean;
+  graceEndedMs: number | undefined;
   v3GraceLasts: boolean;
   v4GraceLasts: boolean;
   openedMs: number | undefined;
@@ -258,6 +261,7 @@ export function newSite(volumes: number): Site {
     statd: false,
     nfsdcld: false,
     notifier: false,
+    notifiers: 0,
     linkUp: false,
     requestsHeld: false,
     silenced: false,
