@@ -178,6 +178,11 @@ describe("the watch of a service", () => {
       assert.deepEqual(told(22_400, { connections: [nfs] }), []);
     });
 
+    test("is told by the look that ends the grace at its limit; where all is back nobody is told", () => {
+      assert.deepEqual(watching(CRASHED)(20_000, back).notifyAtOnce, ["c1"]);
+      assert.deepEqual(watching(RELEASED)(100, { ...back, v3Locks: ["a", "b"] }).notifyAtOnce, []);
+    });
+
     test("is left to the notifier that has only just begun while the grace lasts", () => {
       assert.deepEqual(watching(CRASHED)(100, back).notifyAtOnce, []);
     });

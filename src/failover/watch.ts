@@ -96,7 +96,6 @@ export function watchLook(start: WatchStart, state: WatchState, look: ServiceSig
   const connected = look.connections.filter((one) => one.localPort === start.lockdPort).map((one) => one.remoteAddress);
   const reclaims = JSON.stringify([unnotified, connected, look.v3Locks]);
   const changedAtMs = reclaims === state.reclaims ? state.changedAtMs : now.monotonicMs;
-  const late = state.waiting.v3 ? [] : backUnnotified(look);
   const gap = now.monotonicMs - state.lookedAtMs > start.gapMs;
   const interrupted = state.interrupted || (state.waiting.v3 && (!now.reachable || gap));
   const newlyNotified = (start.inherited.monitored.known ? start.inherited.monitored.value : [])
@@ -118,6 +117,9 @@ export function watchLook(start: WatchStart, state: WatchState, look: ServiceSig
   const ruling = state.waiting.v3 ? ruleWhileWaiting(start.inherited, known(graceSight), start.limitMs) : undefined;
   const limitReached = graceSight.elapsedMs >= start.limitMs;
   const waiting: Waiting = { v3: ruling?.end === false, v4: state.waiting.v4 && now.v4GraceLasts };
+  const stopNotifier = ruling?.end === true && unnotified.length > 0 && !limitReached;
+  // By the look that ends the grace, too: where nothing changes there may be none after it for a long time.
+  const late = waiting.v3 || stopNotifier ? [] : backUnnotified(look);
   const ledger = nextLedger({
     node: start.node,
     nowMs: now.wallMs,
@@ -133,7 +135,7 @@ export function watchLook(start: WatchStart, state: WatchState, look: ServiceSig
     lasts ? { lasts, because: because(), endsWithinS } : { lasts, because: [] };
   return {
     ...(ruling?.end === true
-      ? { endV3Grace: { because: ruling.because, stopNotifier: unnotified.length > 0 && !limitReached } }
+      ? { endV3Grace: { because: ruling.because, stopNotifier } }
       : {}),
     writeLedger: state.written === undefined || !sameContent(ledger, state.written),
     ledger,
