@@ -134,9 +134,7 @@ export function watchLook(start: WatchStart, state: WatchState, look: ServiceSig
   const part = (lasts: boolean, because: () => readonly string[]): GracePart =>
     lasts ? { lasts, because: because(), endsWithinS } : { lasts, because: [] };
   return {
-    ...(ruling?.end === true
-      ? { endV3Grace: { because: ruling.because, stopNotifier } }
-      : {}),
+    ...(ruling?.end === true ? { endV3Grace: { because: ruling.because, stopNotifier } } : {}),
     writeLedger: state.written === undefined || !sameContent(ledger, state.written),
     ledger,
     state: {

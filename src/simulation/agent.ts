@@ -196,7 +196,6 @@ export function announced(world: World, { successor }: SimAgent): string | undef
 function* releaseNow(world: World, node: SimNode, agent: SimAgent, successor?: string): Task<Fault> {
   const unconnected = yield* connect(node);
   if (unconnected !== undefined) return unconnected;
-  if (!world.logic.ways.watchesUntilHeld) yield* endWatch(world, agent);
   if (node.site.silenced) {
     node.site.linkUp = false;
     node.site.silenced = false;

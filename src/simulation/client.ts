@@ -272,12 +272,16 @@ function* unlock(world: World, client: Client): Task {
   while (client.reclaiming) yield 50;
   if (!client.locks.delete(given)) return;
   if (world.held[given] === client.index) world.held[given] = undefined;
-  yield* ask(world, client, (node, server) => {
-    toLockd(node, server, client);
-    if (server.locks.get(given) === client.index) server.locks.delete(given);
-    changed(node);
-    return true;
-  });
+  const giveBack = (): Task<"done" | "grace"> =>
+    ask(world, client, (node, server) => {
+      toLockd(node, server, client);
+      // lockd takes nothing back while a grace lasts (nlm4svc_proc_unlock, fs/lockd/svc4proc.c).
+      if (client.protocol === "v3" && (server.v3GraceLasts || server.v4GraceLasts)) return "grace";
+      if (server.locks.get(given) === client.index) server.locks.delete(given);
+      changed(node);
+      return "done";
+    });
+  while ((yield* giveBack()) === "grace") yield GRACE_WAIT_V3_MS;
 }
 
 function toLockd(node: SimNode, server: Server, client: Client): void {
@@ -344,7 +348,9 @@ function couldHaveBeenTold(world: World, client: Client, lock: number): boolean 
   const watch = node?.agent?.watch;
   if (node === undefined || watch === undefined || taken?.server !== node.site.server?.number) return false;
   const sinceMs = (taken?.atMs ?? 0) - NOTIFIED_WITHIN_MS;
-  const disturbedMs = Math.max(client.awayMs, client.answeredFirstMs, watch.start.startedMs, node.thawedMs);
+  // An agent that was started in the midst of a grace learns of its end by the limit, counted from its own start.
+  const graceSeenToEndMs = watch.start.startedMs + (watch.start.v3GraceLasts ? world.fileserver.nfs.graceS * 1000 : 0);
+  const disturbedMs = Math.max(client.awayMs, client.answeredFirstMs, graceSeenToEndMs, node.thawedMs);
   return disturbedMs < sinceMs && (node.site.server?.graceEndedMs ?? Infinity) < sinceMs;
 }
 

@@ -14,6 +14,8 @@ export interface FaultKind {
   readonly name: string;
   /** How often, against the others. */
   readonly weight: number;
+  /** Everything else heals only after so long; else after some seconds. */
+  readonly needsMs?: number;
   /** Injects it. Undoes it, where it can be undone, after `lastsMs`. */
   inject(world: World, lastsMs: number): void;
 }
@@ -99,6 +101,8 @@ function holdOff(world: World, node: SimNode, lastsMs: number): void {
 }
 
 const MOVE = "move";
+/** Longer than a move and the grace after it. */
+const CLIENT_AWAY_MS = 23_000;
 
 export const FAULT_KINDS: readonly FaultKind[] = [
   { name: "power-off", weight: 3, inject: (world, lastsMs) => holdOff(world, target(world), lastsMs) },
@@ -168,16 +172,16 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   {
     name: "client-cut",
     weight: 2,
+    inject: (world, lastsMs) => cutClient(world, world.random.pick(world.clients), lastsMs),
+  },
+  {
+    // Until after the end of a grace that waits for it.
+    name: "client-away",
+    weight: 1,
+    needsMs: CLIENT_AWAY_MS + 5_000,
     inject(world, lastsMs) {
-      const client = world.random.pick(world.clients);
-      client.cut = true;
-      interrupt(world, client);
-      say(world, client.name, "is cut off");
-      later(world, lastsMs, () => {
-        client.cut = false;
-        interrupt(world, client);
-        say(world, client.name, "is back");
-      });
+      cutClient(world, world.random.pick(world.clients), CLIENT_AWAY_MS + Math.min(lastsMs, 5_000));
+      askForMove(world);
     },
   },
   {
@@ -194,6 +198,11 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   ambush("power-off-at-step", 3, holdOff),
   ambush("freeze-at-step", 2, freezeFor),
   ambush("storage-cut-at-step", 3, (world, node, lastsMs) => cutFromStorage(world, node, "both", lastsMs)),
+  fenceAmbush("storage-cut-at-fence", 1, (world, fencer, _, lastsMs) =>
+    // For longer than it takes to give the question up; the victim stands still for longer than this.
+    cutFromStorage(world, fencer, "both", FENCE_READ_BOUND_MS + Math.min(lastsMs, 4_000)),
+  ),
+  fenceAmbush("kill-at-fence", 1, (world, _, victim) => killAgent(world, victim)),
   { name: MOVE, weight: 5, inject: askForMove },
   {
     name: "slow-steps",
@@ -261,6 +270,34 @@ function ambush(name: string, weight: number, strike: Strike): FaultKind {
   };
 }
 
+/** Bound of one look at the registrations (standing.ts). */
+const FENCE_READ_BOUND_MS = 4_000;
+const FROZEN_MS_LEAST = 8_000;
+
+/** Who serves stands still, and as somebody begins to fence it something else goes wrong. */
+function fenceAmbush(
+  name: string,
+  weight: number,
+  strike: (world: World, fencer: SimNode, victim: SimNode, lastsMs: number) => void,
+): FaultKind {
+  return {
+    name,
+    weight,
+    inject(world, lastsMs) {
+      const victim = target(world);
+      say(world, name, `waits for ${victim.name} to be fenced`);
+      world.conditions.fenceAmbush = {
+        victim,
+        strike(fencer) {
+          say(world, fencer.name, `begins to fence ${victim.name}`);
+          strike(world, fencer, victim, lastsMs);
+        },
+      };
+      freezeFor(world, victim, FROZEN_MS_LEAST + lastsMs);
+    },
+  };
+}
+
 function freezeFor(world: World, node: SimNode, lastsMs: number): void {
   freeze(world, node);
   const { owner } = node;
@@ -288,6 +325,17 @@ function cutFromStorage(world: World, node: SimNode, how: "answers" | "both", la
     writeBackSoon(world, node);
     healStorage(world, node);
     world.disturb("own");
+  });
+}
+
+function cutClient(world: World, client: World["clients"][number], lastsMs: number): void {
+  client.cut = true;
+  interrupt(world, client);
+  say(world, client.name, "is cut off");
+  later(world, lastsMs, () => {
+    client.cut = false;
+    interrupt(world, client);
+    say(world, client.name, "is back");
   });
 }
 
@@ -324,6 +372,7 @@ export function healEverything(world: World): void {
   world.conditions.slow = false;
   world.conditions.losesAnswers = false;
   world.conditions.ambush = undefined;
+  world.conditions.fenceAmbush = undefined;
   say(world, "everything", "heals");
   for (const node of world.nodes) {
     if (node.cuts.lan) world.disturb();

@@ -42,8 +42,14 @@ export function served(world: World): SimNode | undefined {
   if (node === undefined || serving.length > 1 || server === undefined || server.openedMs === undefined)
     return undefined;
   if (world.nodes.some((one) => !one.on || !isIdle(world, one, one === node))) return undefined;
-  if (server.v3GraceLasts || server.v4GraceLasts) return undefined;
+  if (server.v3GraceLasts || server.v4GraceLasts || isNotifying(world, node)) return undefined;
   return world.events.nowMs - Math.max(server.openedMs, world.conditions.healedAtMs) > SETTLED_MS ? node : undefined;
+}
+
+/** Somebody who lives is still to be told of the takeover, and is tried again. */
+function isNotifying(world: World, { site }: SimNode): boolean {
+  if (!site.notifier) return false;
+  return [...(site.mounts[0]?.view.retired ?? [])].some((client) => world.clients[client]?.living === true);
 }
 
 function isIdle(world: World, node: SimNode, serves: boolean): boolean {

@@ -49,8 +49,6 @@ export interface AgentWays {
   readonly waitsForOverdueCommands: boolean;
   /** What a release takes to be waited for where no watch has looked: not known is not nobody. */
   readonly unwatched: Waiting;
-  /** The watch goes on while a release's first steps take their time; else it ends before them. */
-  readonly watchesUntilHeld: boolean;
   /** Whom a takeover notifies beside statd's list: clients of the last entry, however it was written. */
   readonly notifiesLedgerClients: "always" | "of-a-final-ledger";
   /** A start that finds its node unregistered waits for the registration; else it fails at once. */
@@ -82,7 +80,6 @@ export const REAL_LOGIC: Logic = {
   ways: {
     waitsForOverdueCommands: true,
     unwatched: { v3: true, v4: true },
-    watchesUntilHeld: true,
     notifiesLedgerClients: "always",
     startWaitsForRegistration: false,
     engineWaitsForRegistration: true,

@@ -3,7 +3,6 @@
  * not find them proves nothing. They are changes of what the logic says, never of the logic itself.
  */
 import type { FenceMove } from "../failover/fence.ts";
-import type { Ledger } from "../failover/ledger.ts";
 import type { Step, StepGraph } from "../failover/step.ts";
 import type { NodeStanding } from "../failover/standing.ts";
 import { REAL_LOGIC, type Logic } from "./logic.ts";
@@ -120,11 +119,6 @@ const TABLE: readonly Mutation[] = [
   }),
 ];
 
-function withoutSteady(ledger: Ledger | undefined): Ledger | undefined {
-  if (ledger === undefined) return undefined;
-  return { ...ledger, v3Locks: ledger.v3Locks.map((lock) => ({ ...lock, steady: false })) };
-}
-
 const GRACE: readonly Mutation[] = [
   mutation("grace-ends-at-once", "lockd's grace ends before anybody was let in", {
     ruleBeforeOpening: () => ({ end: true, because: ["seeded bug"] }),
@@ -166,12 +160,6 @@ const GRACE: readonly Mutation[] = [
   }),
   mutation("release-unwatched-is-complete", "a release without a watch waits for nobody", {
     ways: { ...real.ways, unwatched: { v3: false, v4: false } },
-  }),
-  mutation("unwatched-is-passing", "an entry that nobody watched lists every lock as passing", {
-    nextLedger: (input) =>
-      input.lastLocks === undefined
-        ? real.nextLedger({ ...input, previous: withoutSteady(input.previous), lastLocks: new Set() })
-        : real.nextLedger(input),
   }),
   mutation("notified-is-forgotten", "whoever was notified and has not reclaimed is in no list", {
     ways: { ...real.ways, notifiesLedgerClients: "of-a-final-ledger" },
@@ -217,9 +205,6 @@ const STANDING: readonly Mutation[] = [
   mutation("registration-forgotten", "an agent that is started anew registers again", {
     ways: { ...real.ways, remembersRegistration: false },
   }),
-  mutation("watch-ends-early", "a release's slow first steps run without a watch", {
-    ways: { ...real.ways, watchesUntilHeld: false },
-  }),
   mutation("start-waits-for-registration", "a start that began before a fence goes on after it", {
     ways: { ...real.ways, startWaitsForRegistration: true, engineWaitsForRegistration: false },
   }),
@@ -244,9 +229,6 @@ const RARE: ReadonlySet<string> = new Set([
   "notified-before-written",
   "start-waits-for-registration",
   "silence-is-quiet",
-  // Since the takeover announces the address: at schedule 1,728, and not in 6,000.
-  "registration-forgotten",
-  "fence-unknown-is-gone",
 ]);
 
 /** Each found within some hundred schedules. */

@@ -39,7 +39,8 @@ export function runSchedule(cases: Cases, seed: number, trace?: Trace): Schedule
       if (!world.conditions.healed) fault.kind.inject(world, fault.lastsMs);
     });
   }
-  const healMs = Math.max(...faults.map(({ atMs, lastsMs }) => atMs + Math.min(lastsMs, 12_000))) + HEAL_AFTER_MS;
+  const ends = faults.map(({ atMs, lastsMs, kind }) => atMs + Math.max(kind.needsMs ?? 0, Math.min(lastsMs, 12_000)));
+  const healMs = Math.max(...ends) + HEAL_AFTER_MS;
   world.events.at(healMs, () => healEverything(world));
   try {
     runToItsEnd(world);
@@ -105,6 +106,7 @@ function makeWorld(random: Random, { fileserver, graphs, logic }: LogicCase, tra
       slow: false,
       losesAnswers: false,
       ambush: undefined,
+      fenceAmbush: undefined,
       statdDied: false,
       healed: false,
       healedAtMs: 0,

@@ -14,7 +14,7 @@ const MISSED_MAX = 1;
 const HUNT_MAX = 1_000;
 const LONG_HUNT_MAX = 40_000;
 /** A node frozen while it serves, fenced, and thawed while its successor serves. */
-const TOLD_SEED = 35;
+const TOLD_SEED = 844;
 
 describe("simulation", () => {
   test(`${SCHEDULES} schedules of faults break no invariant`, async () => {

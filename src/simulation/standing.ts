@@ -170,6 +170,7 @@ export function* fence(world: World, node: SimNode, victim: SimNode): Task<Fence
   const { logic } = world;
   if (node.agent?.standing?.good !== true)
     return { outcome: "failed", because: ["this node is not registered on every LUN"] };
+  ambush(world, node, victim);
   const luns = new Map(world.luns.map((lun) => [lun.name, lun] as const));
   let state = logic.beginFence({ ownKey: node.key, victimKey: victim.key }, [...luns.keys()]);
   for (;;) {
@@ -186,6 +187,13 @@ export function* fence(world: World, node: SimNode, victim: SimNode): Task<Fence
       state = logic.afterPreempt(state, answer);
     }
   }
+}
+
+function ambush(world: World, fencer: SimNode, victim: SimNode): void {
+  const waiting = world.conditions.fenceAmbush;
+  if (waiting?.victim !== victim) return;
+  world.conditions.fenceAmbush = undefined;
+  waiting.strike(fencer);
 }
 
 function* readAll(

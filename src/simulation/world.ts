@@ -55,6 +55,8 @@ export interface Conditions {
   losesAnswers: boolean;
   /** Something happens to a node as it begins this kind of step; once. */
   ambush: { readonly step: string; strike(node: SimNode): void } | undefined;
+  /** Something happens as somebody begins to fence this node; once. */
+  fenceAmbush: { readonly victim: SimNode; strike(fencer: SimNode): void } | undefined;
   /** A statd was killed at some time. */
   statdDied: boolean;
   healed: boolean;
