@@ -130,11 +130,12 @@ describe("the watch of a service", () => {
   });
 
   test("notifies a client at once that comes back after the grace", async () => {
-    const { clock, service } = watching({ look: { ...NOTHING, unnotified: [C1] } }, false);
-    await clock.pass(1_000);
+    const { clock, service } = watching({ look: { ...NOTHING, unnotified: [C1] } });
+    await clock.pass(HOME.nfs.graceS * 1000 + 2_000);
+    assert.deepEqual(service.done, ["end grace"]);
     service.look = { ...NOTHING, unnotified: [C1], connections: [connection(2049)] };
     await clock.pass(1_000);
-    assert.deepEqual(service.done, ["notify"]);
+    assert.deepEqual(service.done, ["end grace", "notify"]);
   });
 
   test("ends at once where it rests between two looks, and looks no more", async () => {

@@ -183,6 +183,11 @@ describe("the watch of a service", () => {
       assert.deepEqual(watching(RELEASED)(100, { ...back, v3Locks: ["a", "b"] }).notifyAtOnce, []);
     });
 
+    test("is not told where no grace ran to its limit: what it holds is new", () => {
+      assert.deepEqual(watching(RELEASED, false)(100, back).notifyAtOnce, []);
+      assert.deepEqual(watching(RELEASED, false)(30_000, back).notifyAtOnce, []);
+    });
+
     test("is left to the notifier that has only just begun while the grace lasts", () => {
       assert.deepEqual(watching(CRASHED)(100, back).notifyAtOnce, []);
     });

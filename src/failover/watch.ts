@@ -37,6 +37,8 @@ export interface WatchState {
   readonly lookedAtMs: number;
   /** Names of clients that were connected when last looked at, and had not answered by the end of the grace. */
   readonly late: ReadonlySet<string>;
+  /** This watch has seen the grace end at its limit: whoever was not back has lost what it held. */
+  readonly limitReached: boolean;
   /** For good: in this grace quiet says nothing any more. */
   readonly interrupted: boolean;
 }
@@ -87,6 +89,7 @@ export function beginWatch({ written, v3GraceLasts, keptOut, startedMs }: WatchS
     changedAtMs: startedMs,
     lookedAtMs: startedMs,
     late: new Set(),
+    limitReached: false,
     interrupted: v3GraceLasts && keptOut,
   };
 }
@@ -119,7 +122,9 @@ export function watchLook(start: WatchStart, state: WatchState, look: ServiceSig
   const waiting: Waiting = { v3: ruling?.end === false, v4: state.waiting.v4 && now.v4GraceLasts };
   const stopNotifier = ruling?.end === true && unnotified.length > 0 && !limitReached;
   // By the look that ends the grace, too: where nothing changes there may be none after it for a long time.
-  const late = waiting.v3 || stopNotifier ? [] : backUnnotified(look);
+  // After any other end nobody had anything to lose: a list that a dead agent has left behind names holders of new locks.
+  const gaveUp = state.limitReached || (ruling?.end === true && limitReached);
+  const late = gaveUp ? backUnnotified(look) : [];
   const ledger = nextLedger({
     node: start.node,
     nowMs: now.wallMs,
@@ -146,6 +151,7 @@ export function watchLook(start: WatchStart, state: WatchState, look: ServiceSig
       changedAtMs,
       lookedAtMs: now.monotonicMs,
       late: new Set(late),
+      limitReached: gaveUp,
       interrupted,
     },
     graceSight,
