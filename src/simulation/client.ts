@@ -346,10 +346,16 @@ function couldHaveBeenTold(world: World, client: Client, lock: number): boolean 
   const node = servedBy(world, client);
   const taken = client.taken.get(lock);
   const watch = node?.agent?.watch;
-  if (node === undefined || watch === undefined || taken?.server !== node.site.server?.number) return false;
+  if (
+    node === undefined ||
+    watch === undefined ||
+    !watch.start.v3GraceLasts ||
+    taken?.server !== node.site.server?.number
+  )
+    return false;
   const sinceMs = (taken?.atMs ?? 0) - NOTIFIED_WITHIN_MS;
   // An agent that was started in the midst of a grace learns of its end by the limit, counted from its own start.
-  const graceSeenToEndMs = watch.start.startedMs + (watch.start.v3GraceLasts ? world.fileserver.nfs.graceS * 1000 : 0);
+  const graceSeenToEndMs = watch.start.startedMs + world.fileserver.nfs.graceS * 1000;
   const disturbedMs = Math.max(client.awayMs, client.answeredFirstMs, graceSeenToEndMs, node.thawedMs);
   return disturbedMs < sinceMs && (node.site.server?.graceEndedMs ?? Infinity) < sinceMs;
 }

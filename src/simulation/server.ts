@@ -205,6 +205,8 @@ export function reclaimRequest(
   const lasts = protocol === "v3" ? server.v3GraceLasts || server.v4GraceLasts : server.v4GraceLasts;
   const owner = server.locks.get(lock);
   if (protocol === "v3" && !monitor(world, node, server, client)) return "denied";
+  // Outside of a grace nothing can be reclaimed, not even what was taken from this very server (nlmsvc_lock, fs/lockd/svclock.c).
+  if (protocol === "v3" && !lasts && world.clients[client]?.taken.get(lock)?.server === server.number) return "lost";
   // The kernel would refuse one that it has granted, where the answer was lost and the grace has ended since.
   if (owner === client) return "granted";
   if (!lasts || (protocol === "v4" && !server.mayReclaim.has(client))) return "lost";
