@@ -69,6 +69,7 @@ describe("the status document", () => {
   test("a fileserver that no agent knows is listed and not served", () => {
     const document = makeDocument("lab", ["home"], [answers("n1"), answers("n2")]);
     assert.deepEqual(document.fileservers, [{ name: "home", servedBy: null, on: {} }]);
+    assert.ok(statusLines(document).includes("fileserver home: not served"));
   });
 });
 
@@ -142,7 +143,7 @@ describe("with engine: pacemaker", () => {
     });
     assert.deepEqual(statusLines(document).slice(3), [
       "  fencing: reboot of n1: failed, by n2, 14:00, no LUN",
-      "fileserver home: not served",
+      "fileserver home: not known to be served: no answer from n1",
       "  because: n1 is unclean: nothing of it is started elsewhere before it is fenced",
       "  because: the fencing of n1 by n2 is failed: no LUN",
       "  n2  warm",

@@ -169,10 +169,17 @@ function engineView(
   };
 }
 
+/** A node that does not answer may serve: unknown is not absent. */
+function servedWords(servedBy: string | null, silent: readonly string[]): string {
+  if (servedBy !== null) return `served by ${servedBy}`;
+  return silent.length === 0 ? "not served" : `not known to be served: no answer from ${silent.join(", ")}`;
+}
+
 /** The same facts for a person. */
 export function statusLines(document: StatusDocument): readonly string[] {
+  const silent = document.nodes.flatMap((node) => (node.answers ? [] : [node.name]));
   const fileservers = document.fileservers.flatMap(({ name, servedBy, because, on }) => [
-    `fileserver ${name}: ${servedBy === null ? "not served" : `served by ${servedBy}`}`,
+    `fileserver ${name}: ${servedWords(servedBy, silent)}`,
     ...(because ?? []).map((reason) => `  because: ${reason}`),
     ...Object.entries(on).flatMap(([node, one]) => fileserverLines(node, one)),
   ]);

@@ -25,6 +25,8 @@ export interface Client {
   answeredMs: number;
   answeredBy: number;
   answeredFirstMs: number;
+  /** Since when it asks and is not answered; undefined where it waits for nothing. */
+  unansweredSinceMs: number | undefined;
   /** Version of its file: asked for, and acknowledged. */
   wanted: number;
   acknowledged: number;
@@ -70,6 +72,7 @@ export function newClient(index: number, protocol: "v3" | "v4", restMs: number):
     answeredMs: 0,
     answeredBy: 0,
     answeredFirstMs: 0,
+    unansweredSinceMs: undefined,
     wanted: 0,
     acknowledged: 0,
     locks: new Set(),
@@ -128,6 +131,7 @@ function* ask<T>(
 ): Task<T> {
   let retryMs = RETRY_MS;
   for (;;) {
+    client.unansweredSinceMs ??= world.events.nowMs;
     yield 1;
     const node = servedBy(world, client);
     const server = node?.site.server;
@@ -147,6 +151,7 @@ function* ask<T>(
 function isAnswered(world: World, client: Client, node: SimNode, server: Server): boolean {
   if (servedBy(world, client) !== node || node.site.server !== server) return false;
   client.answeredMs = world.events.nowMs;
+  client.unansweredSinceMs = undefined;
   if (client.answeredBy === server.number) return true;
   client.answeredBy = server.number;
   client.answeredFirstMs = world.events.nowMs;

@@ -84,8 +84,9 @@ export function checkEnd(world: World, node: SimNode): void {
     for (const lock of client.locks)
       if (world.held[lock] === client.index && server?.locks.get(lock) !== client.index)
         violate(world, "lock-kept", `${client.name} holds ${lock}, and the server does not know of it`);
-    if (client.living && client.answeredBy !== server?.number && world.conditions.healedAtMs > 0) {
-      const waitedMs = world.events.nowMs - Math.max(server?.openedMs ?? 0, world.conditions.healedAtMs);
+    if (client.living && client.unansweredSinceMs !== undefined && world.conditions.healedAtMs > 0) {
+      const sinceMs = Math.max(server?.openedMs ?? 0, world.conditions.healedAtMs, client.unansweredSinceMs);
+      const waitedMs = world.events.nowMs - sinceMs;
       if (waitedMs > client.restMs + 10_000)
         violate(world, "every-wait-ends", `${client.name} has not been answered for ${waitedMs} ms`);
     }
