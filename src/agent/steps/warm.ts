@@ -80,6 +80,7 @@ export const warmSteps: WarmSteps = {
       muteFilterText(
         announced.map(({ address }) => address),
         context.node.reservationKey,
+        context.node.timeScale,
       ),
       side?.filter ?? "",
     ].join("");
