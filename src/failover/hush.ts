@@ -10,11 +10,11 @@
  */
 import type { FenceEnd, FenceMove } from "./fence.ts";
 
-/** All in milliseconds, multiplied by the time scale except the interval: it is bound to how long a hush lasts. */
+/** All in milliseconds, multiplied by the time scale except the interval: a hush costs next to nothing. */
 export const HUSH_BOUNDS = {
   /** The fence waits so long for the first hush and no longer. */
   firstMs: 100,
-  /** A hush lasts 5 s where it is heard (linux/mute-filter.ts); one that a full network card has lost is made good soon. */
+  /** A hush lasts 5 s and longer where it is heard (linux/mute-filter.ts); one that a full network card has lost is made good soon. */
   intervalMs: 500,
   /** A fence that hangs. */
   fenceMs: 10_000,
