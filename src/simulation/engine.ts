@@ -92,11 +92,20 @@ function adoptView(world: World, node: SimNode): void {
     if (engine.down.delete(index)) tellOfFence(world, other);
     engine.knows[index] = other.engine.knows[index] ?? "unknown";
     engine.failures[index] = 0;
+    unlearnDown(engine, other.engine);
   }
   engine.view = view;
   engine.sawAll ||= view.size === world.nodes.length;
   for (const operation of engine.operations) raise(operation);
   pokeEngines(world);
+}
+
+/**
+ * Who was fenced, and has come back since to those who now join this node, is not down any more: of two partitions that
+ * meet, the one that went on has the newer CIB, and it knows better (Pacemaker keeps the CIB with the higher version).
+ */
+function unlearnDown(engine: SimEngine, joined: SimEngine): void {
+  for (const index of engine.down) if (joined.seen.has(index) && !joined.down.has(index)) engine.down.delete(index);
 }
 
 /** A node that comes back without having restarted is told that it was fenced (fence-reaction=panic); mostly. */
