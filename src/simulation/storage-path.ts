@@ -17,9 +17,13 @@ export function cutStorage(world: World, node: SimNode, how: "answers" | "both")
 
 export function healStorage(world: World, node: SimNode): void {
   node.cuts.storage = "none";
-  const waiting = node.storageWaiters;
+  const { owner, storageWaiters: waiting } = node;
   node.storageWaiters = [];
-  for (const run of waiting) run();
+  for (const run of waiting) {
+    // One that is done may be where the power fails: the rest were of a boot that is over.
+    if (!owner.living) break;
+    run();
+  }
   storageChanged(world);
 }
 
