@@ -160,9 +160,9 @@ const SIMULATION = "src/simulation/";
 export function chooseStages(choice: Choice, found: Found): readonly Stage[] {
   const [simulation, unit] = parted(found.unitFiles, (file) => file.startsWith(SIMULATION));
   // Two minutes alone on two cores, half of it the simulation.
-  const quick = [testStage("unit tests", unit, 6 * MINUTE_MS)];
+  const quick = [unitStage("unit tests", unit)];
   if (simulation.length > 0) {
-    quick.push({ ...testStage("simulation", simulation, 6 * MINUTE_MS), besideTheLast: true });
+    quick.push({ ...unitStage("simulation", simulation), besideTheLast: true });
   }
   if (choice.unitOnly) return [...STATIC_STAGES, ...quick];
   const [long, short] = parted(found.labFiles, (file) => file.endsWith(LONG_LAB_ENDING));
@@ -180,9 +180,13 @@ function parted<T>(items: readonly T[], is: (item: T) => boolean): readonly [yes
   return [items.filter(is), items.filter((item) => !is(item))];
 }
 
-function testStage(name: string, files: readonly string[], timeoutMs: number): Stage {
-  const command = ["node", "--no-warnings", "scripts/run-tests.ts", ...(name.startsWith("lab") ? [] : ["--quiet"])];
-  return { name, command: [...command, ...files] as [string, ...string[]], timeoutMs, counts: "tests" };
+/** Thousands of tests: only what did not pass is shown. */
+function unitStage(name: string, files: readonly string[]): Stage {
+  return testStage(name, ["--quiet", ...files], 6 * MINUTE_MS);
+}
+
+function testStage(name: string, words: readonly string[], timeoutMs: number): Stage {
+  return { name, command: ["node", "--no-warnings", "scripts/run-tests.ts", ...words], timeoutMs, counts: "tests" };
 }
 
 /** One file after the other: tests that run at the same time would change the lab under each other. */

@@ -122,7 +122,7 @@ async function main(choice: Choice): Promise<number> {
     const at = `stage ${stages.indexOf(whole) + 1}/${stages.length}`;
     const stageStartedMs = performance.now();
     const leftMs = totalMs - (stageStartedMs - startedMs);
-    const why = whyNotBegun(whole, tallies, leftMs);
+    const why = interrupted ? "interrupted" : whyNotBegun(whole, tallies, leftMs);
     if (why !== undefined) {
       tallies.set(whole, { passed: 0, failed: 1, because: "not run" });
       process.stdout.write(`${at} ${whole.name}: FAILED (not run: ${why})\n`);
@@ -134,15 +134,8 @@ async function main(choice: Choice): Promise<number> {
     tallies.set(whole, tally);
     process.stdout.write(stageLine(at, stage, tally, performance.now() - stageStartedMs));
   };
-  for (const together of groupStages(stages)) {
-    if (interrupted) break;
-    await Promise.all(together.map(runOne));
-  }
+  for (const together of groupStages(stages)) await Promise.all(together.map(runOne));
   takeLabsDown(environment);
-  for (const stage of stages.filter((one) => !tallies.has(one))) {
-    tallies.set(stage, { passed: 0, failed: 1, because: "not run" });
-    process.stdout.write(`${stage.name}: FAILED (not run: interrupted)\n`);
-  }
   if (!choice.unitOnly && found.labFiles.length === 0) process.stdout.write("lab tests: no file in tests/lab\n");
   process.stdout.write(`${verdictLine([...tallies.values()])}\n`);
   return [...tallies.values()].some((tally) => tally.failed > 0) ? 1 : 0;

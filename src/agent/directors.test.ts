@@ -9,12 +9,9 @@ import { known, unknown, type Observed } from "../base/observed.ts";
 import { loadSpec } from "../model/load.ts";
 import type { FileserverSpec } from "../model/spec.ts";
 import { systemClock } from "../system/clock.ts";
-import { openReservations } from "../scsi/reservation.ts";
-import { expectCommands } from "../../tests/expected-commands.ts";
-import { fakeLun } from "../../tests/fake-lun.ts";
+import { fakeNode } from "../../tests/fake-node.ts";
 import { ROLES_PATH, roleAnswerSchema, type Notice } from "../wire/role.ts";
 import { askSigned, type SignedCall } from "../wire/signed-http.ts";
-import type { Node } from "./context.ts";
 import { openDirectors, toldText, type Directors } from "./directors.ts";
 import type { Found } from "./observe.ts";
 import { directorsBefore, readSecrets, serveRoles } from "./role-endpoint.ts";
@@ -191,19 +188,7 @@ describe("what a fileserver is, after a look", () => {
       roles: () => assert.fail("nobody asks"),
       say: async (_, role, term) => void said.push(`${role} ${term ?? "-"}`),
     };
-    const node: Node = {
-      name: "n1",
-      cluster: "lab",
-      engine: "standalone",
-      commands: expectCommands(),
-      clock: systemClock,
-      reservations: openReservations(fakeLun().port("sg-n1")),
-      timeScale: 1,
-      reservationKey: "0x1",
-      nodeOfKey: () => undefined,
-      log: () => undefined,
-      directors,
-    };
+    const node = fakeNode({ clock: systemClock, directors });
     return { said, teller: openRoleTeller(node, HOME, { observe: () => Promise.resolve(seen), readTerm }), node };
   }
 

@@ -1,6 +1,7 @@
 /** What can be seen of a fileserver on a machine that has none of it; the rest needs a node, and is tested in the lab. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { fakeNode } from "../../tests/fake-node.ts";
 import { expectCommands, recorded } from "../../tests/expected-commands.ts";
 import { SAMPLE_SPEC } from "../../tests/sample-spec.ts";
 import { Fault } from "../base/fault.ts";
@@ -15,8 +16,6 @@ import { RunFault } from "./history.ts";
 import { observe } from "./observe.ts";
 import { runAgent } from "./program.ts";
 import { lookAtVolumes } from "./volume-facts.ts";
-import { openReservations } from "../scsi/reservation.ts";
-import { fakeLun } from "../../tests/fake-lun.ts";
 
 /** Names that no machine on which tests run has anything of. */
 const ABSENT: FileserverSpec = {
@@ -26,18 +25,7 @@ const ABSENT: FileserverSpec = {
 };
 
 function nodeWith(commands: Commands, log: (line: string) => void = () => undefined): Node {
-  return {
-    name: "n1",
-    cluster: "lab",
-    engine: "standalone",
-    commands,
-    clock: systemClock,
-    reservations: openReservations(fakeLun().port("sg-n1")),
-    timeScale: 1,
-    reservationKey: "0x1",
-    nodeOfKey: () => undefined,
-    log,
-  };
+  return fakeNode({ commands, clock: systemClock, log });
 }
 
 function hasCode(code: string) {

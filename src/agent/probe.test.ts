@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { fakeNode } from "../../tests/fake-node.ts";
 import { expectCommands, type ExpectedCommand } from "../../tests/expected-commands.ts";
 import { SAMPLE_SPEC } from "../../tests/sample-spec.ts";
 import { defined } from "../base/assert.ts";
@@ -11,8 +12,6 @@ import { toolPath } from "../system/tools.ts";
 import type { Node } from "./context.ts";
 import { openDirectors } from "./directors.ts";
 import { addressesToProbe, probeAddress, probeBeforeMove, refuseTaken } from "./probe.ts";
-import { openReservations } from "../scsi/reservation.ts";
-import { fakeLun } from "../../tests/fake-lun.ts";
 
 const SAMPLE = loadSpec(SAMPLE_SPEC, "sample").fileservers[0] as FileserverSpec;
 const RUN = `timeout 0.3 ${toolPath("arping")} -D -I eth1 -c 1 -w 1 10.77.0.50`;
@@ -55,18 +54,7 @@ function behindDirector(node: Node): Node {
 }
 
 function nodeWith(...expected: readonly ExpectedCommand[]): Node {
-  return {
-    name: "n1",
-    cluster: "lab",
-    engine: "standalone",
-    commands: expectCommands(...expected),
-    clock: systemClock,
-    reservations: openReservations(fakeLun().port("sg-n1")),
-    timeScale: 1,
-    reservationKey: "0x1",
-    nodeOfKey: () => undefined,
-    log: () => undefined,
-  };
+  return fakeNode({ commands: expectCommands(...expected), clock: systemClock });
 }
 
 describe("probeAddress", () => {

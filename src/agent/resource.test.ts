@@ -1,7 +1,7 @@
 /** What Pacemaker is told; the fileserver is a double, time goes on only when it is let. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { expectCommands } from "../../tests/expected-commands.ts";
+import { fakeNode } from "../../tests/fake-node.ts";
 import { fakeControl, FAKE_TIMELINE } from "../../tests/fake-control.ts";
 import { fakeLuns } from "../../tests/fake-luns.ts";
 import { manualClock, type ManualClock } from "../../tests/manual-clock.ts";
@@ -37,18 +37,7 @@ function ask(
   const clock = manualClock();
   const downs: string[] = [];
   const parts: ResourceParts = {
-    node: {
-      name: "n1",
-      cluster: "lab",
-      engine: "pacemaker",
-      commands: expectCommands(),
-      reservations: fakeLuns().reservationsOf("n1"),
-      clock,
-      timeScale: 1,
-      reservationKey: "0x1",
-      nodeOfKey: () => undefined,
-      log: () => undefined,
-    },
+    node: fakeNode({ engine: "pacemaker", reservations: fakeLuns().reservationsOf("n1"), clock }),
     control: fakeControl(HOME, answers),
     refusal,
     goDown: (because) => void downs.push(because),

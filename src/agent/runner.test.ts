@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import fc from "fast-check";
-import { expectCommands } from "../../tests/expected-commands.ts";
+import { fakeNode } from "../../tests/fake-node.ts";
 import { SAMPLE_SPEC } from "../../tests/sample-spec.ts";
 import { AssertionError } from "../base/assert.ts";
 import { Fault } from "../base/fault.ts";
@@ -14,8 +14,6 @@ import type { FileserverSpec } from "../model/spec.ts";
 import type { Clock } from "../system/clock.ts";
 import { NOTHING_WATCHED, type StepContext } from "./context.ts";
 import { runGraph, type RunResult, type StepReport, type StepRunners } from "./runner.ts";
-import { openReservations } from "../scsi/reservation.ts";
-import { fakeLun } from "../../tests/fake-lun.ts";
 
 const SAMPLE = loadSpec(SAMPLE_SPEC, "sample").fileservers[0] as FileserverSpec;
 
@@ -53,18 +51,7 @@ function steppedClock(): SteppedClock {
 
 function contextWith(clock: Clock, timeScale = 1): StepContext {
   return {
-    node: {
-      name: "n1",
-      cluster: "lab",
-      engine: "standalone",
-      commands: expectCommands(),
-      clock,
-      reservations: openReservations(fakeLun().port("sg-n1")),
-      timeScale,
-      reservationKey: "0x1",
-      nodeOfKey: () => undefined,
-      log: () => undefined,
-    },
+    node: fakeNode({ clock, timeScale }),
     holder: () => assert.fail("no step of these tests needs a holder"),
     insidePid: () => assert.fail("no step of these tests looks inside"),
     volumeFacts: new Map(),

@@ -1,8 +1,7 @@
 /** The watch with a service that is made up: what it does when, in a test's own time. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { expectCommands } from "../../tests/expected-commands.ts";
-import { fakeLun } from "../../tests/fake-lun.ts";
+import { fakeNode } from "../../tests/fake-node.ts";
 import { manualClock, type ManualClock } from "../../tests/manual-clock.ts";
 import { SAMPLE_SPEC } from "../../tests/sample-spec.ts";
 import { known } from "../base/observed.ts";
@@ -10,7 +9,6 @@ import { RECLAIM_QUIET_MS, type Inheritance } from "../failover/grace.ts";
 import type { Ledger } from "../failover/ledger.ts";
 import { loadSpec } from "../model/load.ts";
 import type { FileserverSpec } from "../model/spec.ts";
-import { openReservations } from "../scsi/reservation.ts";
 import type { ServiceLook } from "./look-at-service.ts";
 import type { ServiceDeeds } from "./service-deeds.ts";
 import { watchService, type ServiceWatch } from "./service-watch.ts";
@@ -78,18 +76,7 @@ function watching(
     notifyAtOnce: say("notify"),
     forgetDeadClients: say("forget the dead"),
   };
-  const node = {
-    name: "n1",
-    cluster: "lab",
-    engine: "pacemaker" as const,
-    commands: expectCommands(),
-    reservations: openReservations(fakeLun().port("sg-n1")),
-    clock,
-    timeScale: 1,
-    reservationKey: "0x1",
-    nodeOfKey: () => undefined,
-    log: () => undefined,
-  };
+  const node = fakeNode({ engine: "pacemaker", clock });
   const holder = {
     run: () => assert.fail("the deeds of these tests need no holder"),
     overdue: () => [],

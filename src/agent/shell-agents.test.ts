@@ -9,7 +9,7 @@ import { createServer, type Server } from "node:http";
 import { tmpdir, uptime } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, beforeEach, describe, test } from "node:test";
-import { expectCommands } from "../../tests/expected-commands.ts";
+import { fakeNode } from "../../tests/fake-node.ts";
 import { fakeControl } from "../../tests/fake-control.ts";
 import { fakeLuns, type FakeLuns } from "../../tests/fake-luns.ts";
 import { SAMPLE_SPEC } from "../../tests/sample-spec.ts";
@@ -123,18 +123,11 @@ async function startAgent(): Promise<void> {
     },
     stop: () => undefined,
   };
-  const node = {
-    name: "n1",
-    cluster: "lab",
+  const node = fakeNode({
     engine: "pacemaker",
-    commands: expectCommands(),
     reservations: world.storage.reservationsOf("n1"),
     clock: CLOCK,
-    timeScale: 1,
-    reservationKey: "0x1",
-    nodeOfKey: () => undefined,
-    log: () => undefined,
-  } as const;
+  });
   const controls = new Map([["home", home]]);
   const goDown = (because: string): void => void world.downs.push(because);
   const cluster = { node, controls, registration, keys: KEYS, hushes: openHushes(node, controls), goDown };

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { fakeNode } from "../../tests/fake-node.ts";
 import { expectCommands, recorded, type ExpectedCommands } from "../../tests/expected-commands.ts";
 import { fakeLuns, type FakeLuns } from "../../tests/fake-luns.ts";
 import { manualClock } from "../../tests/manual-clock.ts";
@@ -30,18 +31,12 @@ const folder = mkdtempSync(join(tmpdir(), "hf-luns-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 function nodeWith(storage: FakeLuns, commands: ExpectedCommands = expectCommands()): Node {
-  return {
-    name: "n1",
-    cluster: "lab",
+  return fakeNode({
     engine: "pacemaker",
     commands,
     reservations: storage.reservationsOf("n1"),
-    clock: manualClock(),
-    timeScale: 1,
-    reservationKey: "0x1",
     nodeOfKey: (key) => NAMES.get(key),
-    log: () => undefined,
-  };
+  });
 }
 
 describe("the LUNs of all fileservers", () => {

@@ -1,15 +1,12 @@
 /** What a release's steps do on a machine that has nothing of the fileserver; the rest is tested in the lab. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { expectCommands } from "../../../tests/expected-commands.ts";
-import { fakeLun } from "../../../tests/fake-lun.ts";
-import { manualClock } from "../../../tests/manual-clock.ts";
+import { fakeNode } from "../../../tests/fake-node.ts";
 import { SAMPLE_SPEC } from "../../../tests/sample-spec.ts";
 import { known } from "../../base/observed.ts";
 import { loadSpec } from "../../model/load.ts";
 import type { FileserverName } from "../../model/names.ts";
 import type { FileserverSpec } from "../../model/spec.ts";
-import { openReservations } from "../../scsi/reservation.ts";
 import { NOTHING_WATCHED, type StepContext } from "../context.ts";
 import { releaseSteps } from "./release.ts";
 
@@ -20,18 +17,7 @@ const ABSENT: FileserverSpec = {
 
 function contextWith(endWatch: StepContext["endWatch"]): StepContext {
   return {
-    node: {
-      name: "n1",
-      cluster: "lab",
-      engine: "pacemaker",
-      commands: expectCommands(),
-      reservations: openReservations(fakeLun().port("sg-n1")),
-      clock: manualClock(),
-      timeScale: 1,
-      reservationKey: "0x1",
-      nodeOfKey: () => undefined,
-      log: () => undefined,
-    },
+    node: fakeNode({ engine: "pacemaker" }),
     holder: () => assert.fail("no step of these tests needs a holder"),
     insidePid: () => process.pid,
     volumeFacts: new Map(),

@@ -4,16 +4,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { expectCommands } from "../../../tests/expected-commands.ts";
-import { fakeLun } from "../../../tests/fake-lun.ts";
-import { manualClock } from "../../../tests/manual-clock.ts";
+import { fakeNode } from "../../../tests/fake-node.ts";
 import { SAMPLE_SPEC } from "../../../tests/sample-spec.ts";
 import { known } from "../../base/observed.ts";
 import type { Ledger } from "../../failover/ledger.ts";
 import { loadSpec } from "../../model/load.ts";
 import type { FileserverSpec } from "../../model/spec.ts";
-import { openReservations } from "../../scsi/reservation.ts";
-import type { Node, StepContext } from "../context.ts";
+import type { StepContext } from "../context.ts";
 import { readLedger, writeLedger } from "../ledger-file.ts";
 import type { StateFolder } from "../state-folder.ts";
 import { reopenLedger } from "./takeover.ts";
@@ -30,18 +27,7 @@ const ENTRY: Ledger = {
   v3Locks: [{ key: "data:131:0-0", steady: true }],
 };
 
-const NODE: Node = {
-  name: "n1",
-  cluster: "lab",
-  engine: "pacemaker",
-  commands: expectCommands(),
-  reservations: openReservations(fakeLun().port("sg-n1")),
-  clock: manualClock(),
-  timeScale: 1,
-  reservationKey: "0x1",
-  nodeOfKey: () => undefined,
-  log: () => undefined,
-};
+const NODE = fakeNode({ engine: "pacemaker" });
 
 describe("reopening the ledger", () => {
   let folder: StateFolder;
