@@ -9,7 +9,7 @@
  */
 
 const INTERVAL_MS = 250;
-/** Also under emulation: a hush lasts 5 s (linux/mute-filter.ts), and the node has to be down by then. */
+/** Also under emulation: the node has to be down before a hush is over (linux/mute-filter.ts). */
 const INTERVAL_MAX_MS = 1_000;
 /** LUNs of which nothing is here; less than the time after which no answer is silence (agent/registration.ts). */
 const OTHERS_INTERVAL_MS = 750;

@@ -73,28 +73,20 @@ function* run(world: World, node: SimNode, agent: SimAgent, graph: StepGraph, co
   return yield* runGraph({ world, node, agent, graph }, deedOf, context);
 }
 
+function contextOf(world: World, agent: SimAgent): RunContext {
+  return newContext(() => endWatch(world, agent));
+}
+
 function* runWarm(world: World, node: SimNode, agent: SimAgent): Task<Fault> {
   const unconnected = yield* connect(node);
   if (unconnected !== undefined) return unconnected;
-  const fault = yield* run(
-    world,
-    node,
-    agent,
-    world.graphs.warm,
-    newContext(() => endWatch(world, agent)),
-  );
+  const fault = yield* run(world, node, agent, world.graphs.warm, contextOf(world, agent));
   if (fault !== undefined) yield* runCold(world, node, agent);
   return fault;
 }
 
 function* runCold(world: World, node: SimNode, agent: SimAgent): Task<Fault> {
-  return yield* run(
-    world,
-    node,
-    agent,
-    world.graphs.cold,
-    newContext(() => endWatch(world, agent)),
-  );
+  return yield* run(world, node, agent, world.graphs.cold, contextOf(world, agent));
 }
 
 export function* exclusively(agent: SimAgent, as: FileserverState, work: Task<Answer>): Task<Answer> {
@@ -147,7 +139,7 @@ function* takeOver(world: World, node: SimNode, agent: SimAgent, effect: string)
   // LVM reads the labels of the disks before anything else.
   yield world.random.between(20, 60);
   agent.watchEnd = nothingWatched(world);
-  const context = newContext(() => endWatch(world, agent));
+  const context = contextOf(world, agent);
   const fault = yield* run(world, node, agent, world.graphs.takeover, context);
   if (fault === undefined) {
     const { inherited, reopened, nobodyToNotify } = context.found;
@@ -201,13 +193,7 @@ function* releaseNow(world: World, node: SimNode, agent: SimAgent, successor?: s
     node.site.silenced = false;
   }
   const graph = successor === undefined ? undefined : world.graphs.handOver.get(successor);
-  const fault = yield* run(
-    world,
-    node,
-    agent,
-    graph ?? world.graphs.release,
-    newContext(() => endWatch(world, agent)),
-  );
+  const fault = yield* run(world, node, agent, graph ?? world.graphs.release, contextOf(world, agent));
   agent.successor = undefined;
   if (fault === undefined) world.tally.releases += 1;
   else world.trace?.(world.events.nowMs, node.name, `release failed: ${fault}`);

@@ -21,8 +21,7 @@ export interface Client {
   awayMs: number;
   /** The same, where it was none of the server's own doing. */
   interruptedMs: number;
-  /** Last answer, and by which server; the first answer of that server. */
-  answeredMs: number;
+  /** By which server it was answered last; the first answer of that server. */
   answeredBy: number;
   answeredFirstMs: number;
   /** Since when it asks and is not answered; undefined where it waits for nothing. */
@@ -69,7 +68,6 @@ export function newClient(index: number, protocol: "v3" | "v4", restMs: number):
     cut: false,
     awayMs: -1,
     interruptedMs: -1,
-    answeredMs: 0,
     answeredBy: 0,
     answeredFirstMs: 0,
     unansweredSinceMs: undefined,
@@ -150,7 +148,6 @@ function* ask<T>(
 /** The answer gets through where nothing has come between. */
 function isAnswered(world: World, client: Client, node: SimNode, server: Server): boolean {
   if (servedBy(world, client) !== node || node.site.server !== server) return false;
-  client.answeredMs = world.events.nowMs;
   client.unansweredSinceMs = undefined;
   if (client.answeredBy === server.number) return true;
   client.answeredBy = server.number;
