@@ -1,5 +1,5 @@
 /** `holdfast agent`: the resident program on each node. */
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { hostname, uptime } from "node:os";
 import { defined } from "../base/assert.ts";
 import { explain, Fault } from "../base/fault.ts";
@@ -10,7 +10,6 @@ import { asPrinted } from "../scsi/persistent-reserve.ts";
 import { openKeyEye } from "../scsi/key-eye.ts";
 import { openReservations, scsiPort } from "../scsi/reservation.ts";
 import { systemClock } from "../system/clock.ts";
-import { runChecked, type Commands } from "../system/commands.ts";
 import { readNodeSpec } from "../system/node-spec.ts";
 import { askSigned } from "../wire/signed-http.ts";
 import { serveApi } from "./api.ts";
@@ -23,6 +22,7 @@ import { hostCommands } from "./host-commands.ts";
 import { openHushes } from "./hush.ts";
 import { findLuns } from "./luns.ts";
 import { holderFolder, HOST_HOLDER, PLACES } from "./places.ts";
+import { prepareNode } from "./prepare-node.ts";
 import { goToNormalPriority } from "./priority.ts";
 import { directorsBefore, readSecrets, serveRoles } from "./role-endpoint.ts";
 import { watchRegistration } from "./registration.ts";
@@ -62,7 +62,7 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
     timeScale: settings.timeScale,
     log,
   });
-  await prepareKernel(node.commands, spec);
+  await prepareNode(node.commands, spec, log);
   const controls = new Map<string, FileserverControl>(
     spec.fileservers.map((one) => [one.name, controlFileserver(node, one)]),
   );
@@ -150,41 +150,4 @@ function nodeKeys({ cluster }: Spec): ReadonlyMap<string, string> {
   return new Map(
     cluster.nodes.map(({ name }) => [name as string, asPrinted(reservationKey(cluster.name, name))] as const),
   );
-}
-
-/** Loaded before they are needed: the first mount of an XFS would load a megabyte of module while clients wait. */
-const MODULES = ["nfsd", "lockd", "macvlan", "ipvlan", "xfs", "ext4", "dm_mod", "sg"];
-/**
- * No delegations: they can cost every NFSv4 lock at a takeover. nfsd gives one to the first client that reclaims a file,
- * also where another still has to reclaim its own open of it (nfs4_open_delegation, fs/nfsd/nfs4state.c). The second
- * waits until the first gives the delegation back; the first may not before the grace ends, because for that it has to
- * open without reclaim; and then the second is refused. Seen in the lab on 6.12, with two clients and one file.
- */
-const LEASES_ENABLE = "/proc/sys/fs/leases-enable";
-/** nlm_grace_period_max, fs/lockd/svc.c. */
-const NLM_GRACE_MAX_S = 240;
-const MODPROBE_TIMEOUT_MS = 10_000;
-
-/**
- * Kernel-wide settings of lockd: they cannot be set per fileserver (fs/lockd/svc.c), so the spec's rules make sure
- * that all fileservers agree on the port. lockd's grace is rounded up to a multiple of `nlm_timeout`.
- */
-async function prepareKernel(commands: Commands, spec: Spec): Promise<void> {
-  await writeFile(LEASES_ENABLE, "0");
-  await runChecked(commands, {
-    tool: "modprobe",
-    args: ["-a", ...MODULES],
-    timeoutMs: MODPROBE_TIMEOUT_MS,
-  });
-  const lockd = spec.fileservers[0]?.nfs.ports.lockd;
-  if (lockd === undefined) return;
-  for (const [key, value] of [
-    ["nlm_tcpport", lockd],
-    ["nlm_udpport", lockd],
-    ["nlm_timeout", 5],
-    // The agent ends each fileserver's grace by its own limit; the kernel's is behind it, for an agent that is away.
-    ["nlm_grace_period", Math.min(NLM_GRACE_MAX_S, Math.max(...spec.fileservers.map((one) => one.nfs.graceS)))],
-  ] as const) {
-    await writeFile(`/proc/sys/fs/nfs/${key}`, String(value));
-  }
 }
