@@ -35,6 +35,21 @@ export function inMachine(machine: string, script: string, timeoutMs = 60_000): 
   return holdfast(["lab", "ssh", "--name", LAB, machine, "--", "sh", "-c", script], timeoutMs);
 }
 
+const PREPARE_TIMEOUT_MS = 240_000;
+
+/** The same where it must succeed, because it is not what a test shows; what it printed. */
+export async function prepareIn(machine: string, script: string): Promise<string> {
+  const ran = await inMachine(machine, `set -e\n${script}`, PREPARE_TIMEOUT_MS);
+  assert.equal(ran.status, 0, `${machine}: ${script}\n${said(ran)}`);
+  return ran.stdout.trim();
+}
+
+/** On the node that serves it, through the agent's own socket; the pipe stays open until the answer is there. */
+export function releaseScript(fileserver: string): string {
+  const request = String.raw`{ printf 'POST /v1/fileservers/${fileserver}/release HTTP/1.0\r\n\r\n'; sleep 8; }`;
+  return `${request} | socat -t 60 - UNIX:/run/holdfast/agent.sock | head -n 1 | grep ' 200 '`;
+}
+
 /** The lab's spec, where `lab up` put it. */
 export function specFile(): string {
   const home = process.env["HOLDFAST_LAB_HOME"] ?? join(ROOT, ".holdfast-lab");

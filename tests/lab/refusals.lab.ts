@@ -5,17 +5,20 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { bringLabUp, holdfast, inMachine, said, servedBy, specFile, takeLabDown, type Ran } from "./lab-under-test.ts";
+import {
+  bringLabUp,
+  holdfast,
+  prepareIn,
+  releaseScript,
+  said,
+  servedBy,
+  specFile,
+  takeLabDown,
+  type Ran,
+} from "./lab-under-test.ts";
 
 const COMMAND_TIMEOUT_MS = 240_000;
 const ADDRESS = "10.77.0.51";
-
-/** Must succeed: what prepares a test is not what it shows. */
-async function prepare(machine: string, script: string): Promise<string> {
-  const ran = await inMachine(machine, `set -e\n${script}`, COMMAND_TIMEOUT_MS);
-  assert.equal(ran.status, 0, `${machine}: ${script}\n${said(ran)}`);
-  return ran.stdout.trim();
-}
 
 function move(to: string): Promise<Ran> {
   return holdfast(["move", "media", to, "--json", "-f", specFile()], COMMAND_TIMEOUT_MS);
@@ -32,10 +35,6 @@ async function refusedMove(to: string, code: string): Promise<Ran> {
   assert.equal(codeOf(ran), code, said(ran));
   return ran;
 }
-
-/** As the agent's own socket takes it; the pipe stays open until the answer is there. */
-const RELEASE = String.raw`{ printf 'POST /v1/fileservers/media/release HTTP/1.0\r\n\r\n'; sleep 8; } |
-  socat -t 60 - UNIX:/run/holdfast/agent.sock | head -n 1 | grep ' 200 '`;
 
 const WRITER = `mkdir -p /mnt/refusals
 mount -t nfs -o vers=4.2,hard ${ADDRESS}:/export/data /mnt/refusals
@@ -54,55 +53,55 @@ describe("what is refused", () => {
   before(async () => {
     on = String(await servedBy("media"));
     other = on === "n1" ? "n2" : "n1";
-    await prepare(
+    await prepareIn(
       on,
       `pid=$(cat /run/holdfast/fs/media/holder.pid)
 chmod 1777 /proc/$pid/root/run/holdfast/volumes/data/export`,
     );
-    await prepare("c1", WRITER);
+    await prepareIn("c1", WRITER);
   });
 
   test("the other node lacks the interface", async () => {
-    await prepare(other, "ip link set eth1 down; ip link set eth1 name gone1");
+    await prepareIn(other, "ip link set eth1 down; ip link set eth1 name gone1");
     try {
       await refusedMove(other, "interface-missing");
     } finally {
-      await prepare(other, "ip link set gone1 name eth1; ip link set eth1 up");
+      await prepareIn(other, "ip link set gone1 name eth1; ip link set eth1 up");
     }
     assert.equal(await servedBy("media"), on);
   });
 
   test("a stranger answers for the address, beside the fileserver itself", async () => {
-    await prepare("st", `ip address add ${ADDRESS}/32 dev eth1`);
+    await prepareIn("st", `ip address add ${ADDRESS}/32 dev eth1`);
     try {
       const ran = await refusedMove(other, "address-taken");
       assert.match(ran.stdout, /52:54:00/, "it says whose hardware address it is");
     } finally {
-      await prepare("st", `ip address del ${ADDRESS}/32 dev eth1`);
+      await prepareIn("st", `ip address del ${ADDRESS}/32 dev eth1`);
     }
     assert.equal(await servedBy("media"), on);
   });
 
   test("the other node does not see the disk", async () => {
-    const disk = await prepare(other, "pvs --foreign --noheadings -o pv_name --select vg_name=media");
-    await prepare(other, `echo 1 > /sys/block/${disk.replace("/dev/", "")}/device/delete`);
+    const disk = await prepareIn(other, "pvs --foreign --noheadings -o pv_name --select vg_name=media");
+    await prepareIn(other, `echo 1 > /sys/block/${disk.replace("/dev/", "")}/device/delete`);
     try {
       await refusedMove(other, "volume-group-missing");
     } finally {
-      await prepare(other, "iscsiadm -m session --rescan >/dev/null; udevadm settle");
+      await prepareIn(other, "iscsiadm -m session --rescan >/dev/null; udevadm settle");
     }
     assert.equal(await servedBy("media"), on);
   });
 
   test("somebody has the volume mounted on the other node", async () => {
-    const table = await prepare(on, "dmsetup table media-data");
-    const disk = await prepare(
+    const table = await prepareIn(on, "dmsetup table media-data");
+    const disk = await prepareIn(
       other,
       "cat /sys/block/$(basename $(pvs --foreign --noheadings -o pv_name --select vg_name=media))/dev",
     );
     const words = table.split(" ");
     const here = [...words.slice(0, 3), disk, ...words.slice(4)].join(" ");
-    await prepare(
+    await prepareIn(
       other,
       `dmsetup create media-data --table '${here}'; mkdir -p /mnt/by-hand
 mount -t xfs -o ro,norecovery /dev/mapper/media-data /mnt/by-hand`,
@@ -111,13 +110,13 @@ mount -t xfs -o ro,norecovery /dev/mapper/media-data /mnt/by-hand`,
       const ran = await refusedMove(other, "volume-in-use");
       assert.match(ran.stdout, /\/mnt\/by-hand/);
     } finally {
-      await prepare(other, "umount /mnt/by-hand; dmsetup remove --retry media-data");
+      await prepareIn(other, "umount /mnt/by-hand; dmsetup remove --retry media-data");
     }
     assert.equal(await servedBy("media"), on);
   });
 
   test("a full volume is no reason: it moves there and back", async () => {
-    await prepare(
+    await prepareIn(
       on,
       `cat > /var/tmp/fill.sh <<'END'
 cd /run/holdfast/volumes/data/export; mkdir -p fill; cd fill
@@ -132,7 +131,7 @@ nsenter -t $(cat /run/holdfast/fs/media/holder.pid) -m sh /var/tmp/fill.sh`,
       const ran = await move(to);
       assert.equal(ran.status, 0, said(ran));
     }
-    await prepare(
+    await prepareIn(
       on,
       "rm -rf /proc/$(cat /run/holdfast/fs/media/holder.pid)/root/run/holdfast/volumes/data/export/fill",
     );
@@ -140,7 +139,7 @@ nsenter -t $(cat /run/holdfast/fs/media/holder.pid) -m sh /var/tmp/fill.sh`,
 
   test("the writing client saw no error", async () => {
     const end = "touch /var/tmp/refusals.stop; until [ -e /var/tmp/refusals.ended ]; do sleep 0.2; done";
-    const lines = await prepare(
+    const lines = await prepareIn(
       "c1",
       `${end}; wc -l < /mnt/refusals/.written; grep -v 'No space left' /var/tmp/refusals.errors | grep -vx failed || true; umount /mnt/refusals`,
     );
@@ -151,14 +150,14 @@ nsenter -t $(cat /run/holdfast/fs/media/holder.pid) -m sh /var/tmp/fill.sh`,
 
   describe("while nobody serves", () => {
     before(async () => {
-      await prepare(on, RELEASE);
+      await prepareIn(on, releaseScript("media"));
     });
 
     test("a volume that somebody has reserved, with a key that no node has", async () => {
       const script = (action: string): string => `disk=$(pvs --foreign --noheadings -o pv_name --select vg_name=media)
 key=$(sg_persist --no-inquiry --in --read-keys /dev/sda | sed -n 's/^ *\\(0x[0-9a-f]*\\) *$/\\1/p' | head -n 1)
 ${action}`;
-      await prepare(
+      await prepareIn(
         on,
         script(`sg_persist --out --register-ignore --param-sark=0xabc $disk >/dev/null
 sg_persist --out --reserve --param-rk=0xabc --prout-type=5 $disk >/dev/null`),
@@ -167,7 +166,7 @@ sg_persist --out --reserve --param-rk=0xabc --prout-type=5 $disk >/dev/null`),
         const ran = await refusedMove(other, "volume-reserved");
         assert.match(ran.stdout, /no node of this cluster/);
       } finally {
-        await prepare(on, script("sg_persist --out --register --param-rk=0xabc --param-sark=0 $disk >/dev/null"));
+        await prepareIn(on, script("sg_persist --out --register --param-rk=0xabc --param-sark=0 $disk >/dev/null"));
       }
       assert.equal(await servedBy("media"), null);
     });
@@ -177,7 +176,7 @@ sg_persist --out --reserve --param-rk=0xabc --prout-type=5 $disk >/dev/null`),
         words: string,
       ): string => `vgchange --yes --systemid $(lvm systemid | sed 's/.*: *//') --config 'local/extra_system_ids=["n1","n2"]' media >/dev/null 2>&1 || true
 lvchange -ay media/data; ${words}; lvchange -an media/data`;
-      await prepare(
+      await prepareIn(
         on,
         sector(
           "dd if=/dev/media/data of=/var/tmp/sector bs=512 count=1 2>/dev/null; dd if=/dev/zero of=/dev/media/data bs=512 count=1 conv=fsync 2>/dev/null",
@@ -187,7 +186,7 @@ lvchange -ay media/data; ${words}; lvchange -an media/data`;
         const ran = await refusedMove(on, "filesystem-needs-repair");
         assert.match(ran.stdout, /xfs_repair -n/);
       } finally {
-        await prepare(on, sector("dd if=/var/tmp/sector of=/dev/media/data bs=512 count=1 conv=fsync 2>/dev/null"));
+        await prepareIn(on, sector("dd if=/var/tmp/sector of=/dev/media/data bs=512 count=1 conv=fsync 2>/dev/null"));
       }
       const repaired = await move(on);
       assert.equal(repaired.status, 0, said(repaired));
