@@ -113,12 +113,13 @@ export async function prepareStateFolder(
   }
 }
 
-/** nfsdcld makes its database itself, but not the folder. */
-export async function makeDatabaseFolder(folder: StateFolder): Promise<void> {
+/** nfsdcld makes its database itself, but not the folder. Resolves with the database's path. */
+export async function makeDatabaseFolder(folder: StateFolder): Promise<string> {
   await makeRoom(folder);
   await mkdir(`${folder.path}/nfsdcld`, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
     throw stateFault(folder, error);
   });
+  return `${folder.path}/nfsdcld/main.sqlite`;
 }
 
 /**

@@ -15,6 +15,7 @@ import { preemptReservation, reservedByOther, reservedByStranger, takeReservatio
 import { waitFor } from "../../system/clock.ts";
 import { toolPath } from "../../system/tools.ts";
 import { announceLink, openLink } from "../address.ts";
+import { keepWriteAheadLog } from "../client-database.ts";
 import { factsOf, type StepContext } from "../context.ts";
 import { runInside, saidBy, type HolderResult } from "../holder-client.ts";
 import { linkIsUp, mapperDevice, mountsInside, nfsdThreads, openFiles, scopeProcesses } from "../inside.ts";
@@ -146,7 +147,8 @@ export const takeoverSteps: TakeoverSteps = {
   },
 
   "start-nfsdcld": async ({ fileserver }, context, boundMs) => {
-    await makeDatabaseFolder(stateFolder(context.insidePid(), fileserver));
+    const database = await makeDatabaseFolder(stateFolder(context.insidePid(), fileserver));
+    const log = await keepWriteAheadLog(database).catch((error: unknown) => messageOf(error));
     await runInside(
       context.holder(),
       [[toolPath("nfsdcld"), "-s", nfsdcldPath(fileserver), "-p", "/run/rpc_pipefs"]],
@@ -163,6 +165,8 @@ export const takeoverSteps: TakeoverSteps = {
         code: "nfsdcld-not-ready",
         what: `nfsdcld of ${fileserver.name} did not open its database in time`,
       });
+    // Without its log it works all the same, only later; what is wrong with it nfsdcld would have found.
+    return typeof log === "string" ? { detail: `its database keeps its journal: ${log}` } : undefined;
   },
 
   "start-nfsd": async ({ fileserver }, context, boundMs) => {
