@@ -1,7 +1,7 @@
 /** The namespaces of one fileserver on this node: their holder, and how they are made and taken away. */
 import { writeFile } from "node:fs/promises";
 import { unknown } from "../base/observed.ts";
-import { Fault } from "../base/fault.ts";
+import { Fault, messageOf } from "../base/fault.ts";
 import type { StepGraph } from "../failover/step.ts";
 import { coldGraph, warmGraph } from "../failover/warm.ts";
 import { fingerprint } from "../model/derive.ts";
@@ -12,6 +12,7 @@ import { crashPoint } from "./crash-point.ts";
 import { openHolder, type HolderClient } from "./holder-client.ts";
 import { readOptional } from "./inside.ts";
 import { holderFolder } from "./places.ts";
+import { parentMuteText, removeParentMute, type HushedNode } from "./parent-mute.ts";
 import { NOTHING_LOOKED_AT, type Looked } from "./prepared.ts";
 import { runGraph, type RunResult, type StepRunners } from "./runner.ts";
 import { startFileserverHolder } from "./start-holder.ts";
@@ -116,18 +117,20 @@ export function openStandby(node: Node, fileserver: FileserverSpec): Standby {
       holder = undefined;
       const result = await standby.run(coldGraph(fileserver), standby.context(NOTHING_LOOKED_AT));
       if (result.fault !== undefined) throw result.fault;
+      // Without the standby it hears hushes for nobody; the next one replaces it.
+      await removeParentMute(node, fileserver.name).catch((error: unknown) =>
+        node.log(`${fileserver.name}: its filter stays on ${fileserver.interface}: ${messageOf(error)}`),
+      );
     },
   };
   return standby;
 }
 
 /** Of all that the warm standby is made from. Exports are told to a running one; placement is none of its business. */
-export function standbyFingerprint(
-  { directors, otherKeys }: Pick<Node, "directors" | "otherKeys">,
-  fileserver: FileserverSpec,
-): string {
+export function standbyFingerprint(node: HushedNode & Pick<Node, "otherKeys">, fileserver: FileserverSpec): string {
   const { exports: _, placement: __, ...made } = fileserver;
-  return fingerprint({ made, side: directors?.side(fileserver.name), hushes: otherKeys });
+  const side = node.directors?.side(fileserver.name);
+  return fingerprint({ made, side, hushes: node.otherKeys, hears: parentMuteText(node, fileserver) });
 }
 
 /** LVM's programs run on the node, for all fileservers: whose they are is seen by the group's name. */

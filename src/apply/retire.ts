@@ -3,6 +3,7 @@
  * which are not touched; packages and masked units stay, since others may count on them by now.
  */
 import { messageOf } from "../base/fault.ts";
+import { PARENT_TABLE_PREFIX } from "../linux/parent-mute-filter.ts";
 import { reservationKey } from "../model/derive.ts";
 import type { Spec } from "../model/spec.ts";
 import { quoteForShell } from "../ssh/remote-commands.ts";
@@ -45,6 +46,9 @@ for unit in pacemaker.service corosync-qdevice.service corosync.service holdfast
   if systemctl is-active --quiet "$unit"; then echo "$unit does not stop" >&2; exit 1; fi
 done
 systemctl stop holdfast.slice 2>/dev/null || true
+for table in $(nft list tables netdev 2>/dev/null | sed -n 's/^table netdev \\(${PARENT_TABLE_PREFIX}[^ ]*\\)$/\\1/p'); do
+  nft delete table netdev "$table" || true
+done
 for path in ${words(OUR_PATHS)}; do
   case $path in /var/lib/*) [ ! -d "$path" ] || find "$path" -mindepth 1 -delete ;; *) rm -rf "$path" ;; esac
 done

@@ -17,6 +17,10 @@ import { HUSH_EVERYONE, HUSH_OPERATION, hushName } from "./hush-filter.ts";
  */
 const MUTED_S = 5;
 
+export function mutedSeconds(timeScale: number): number {
+  return Math.ceil(MUTED_S * timeScale);
+}
+
 /**
  * nftables(8) text; empty where there is no IPv4 address. Only what comes in from outside is seen: a link does not hear its
  * own announcements. Egress hooks: Linux 5.16 and later.
@@ -33,7 +37,7 @@ export function muteFilterText(addresses: readonly string[], ownKey: string, tim
   set muted {
     type mark
     flags dynamic,timeout
-    timeout ${Math.ceil(MUTED_S * timeScale)}s
+    timeout ${mutedSeconds(timeScale)}s
   }
   chain announced {
     type filter hook ingress device "eth0" priority filter; policy accept;

@@ -13,6 +13,7 @@ import { toolPath } from "../../system/tools.ts";
 import { servedPorts } from "../../nfs/configuration.ts";
 import type { StepContext } from "../context.ts";
 import { runInside } from "../holder-client.ts";
+import { installParentMute } from "../parent-mute.ts";
 import { exists, readOptional } from "../inside.ts";
 import { HUSH_READY, insidePath, volumePath } from "../places.ts";
 import type { StepRunners } from "../runner.ts";
@@ -88,13 +89,16 @@ export const warmSteps: WarmSteps = {
     await writeFile(insidePath(context.insidePid(), path), text);
     await runInside(context.holder(), [[toolPath("nft"), "--file", path]], boundMs);
     if (announced.length === 0) return undefined;
-    try {
-      await installHushFilter(fileserver, context, boundMs);
-    } catch (error) {
-      // The standby serves without it; only a node that thaws is told later to be silent.
-      return { detail: `no hush can be sent: ${messageOf(error)}` };
-    }
-    return undefined;
+    // The standby serves without these; only a node that thaws is told later to be silent.
+    const missing = await Promise.all([
+      installHushFilter(fileserver, context, boundMs).then(
+        () => undefined,
+        (error: unknown) => `no hush can be sent: ${messageOf(error)}`,
+      ),
+      installParentMute(context.node, fileserver),
+    ]);
+    const detail = missing.filter((line) => line !== undefined).join("; ");
+    return detail === "" ? undefined : { detail };
   },
 
   "furnish-namespaces": async ({ fileserver }, context, boundMs) => {
