@@ -76,10 +76,12 @@ export const warmSteps: WarmSteps = {
     const side = context.node.directors?.side(fileserver.name);
     // Behind a director nobody announces the fileserver's own address.
     const announced = side === undefined ? fileserver.addresses.filter(({ family }) => family === 4) : [];
+    const hardwareAddress = (await readFile(`/sys/class/net/${fileserver.interface}/address`, "utf8")).trim();
     const text = [
       holdFilterText(servedPorts(fileserver)),
       muteFilterText(
         announced.map(({ address }) => address),
+        hardwareAddress,
         context.node.reservationKey,
         context.node.timeScale,
       ),
@@ -91,7 +93,7 @@ export const warmSteps: WarmSteps = {
     if (announced.length === 0) return undefined;
     // The standby serves without these; only a node that thaws is told later to be silent.
     const missing = await Promise.all([
-      installHushFilter(fileserver, context, boundMs).then(
+      installHushFilter(hardwareAddress, context, boundMs).then(
         () => undefined,
         (error: unknown) => `no hush can be sent: ${messageOf(error)}`,
       ),
@@ -161,10 +163,9 @@ export const warmSteps: WarmSteps = {
   },
 };
 
-async function installHushFilter(fileserver: FileserverSpec, context: StepContext, boundMs: number): Promise<void> {
+async function installHushFilter(hardwareAddress: string, context: StepContext, boundMs: number): Promise<void> {
   const { node } = context;
   const path = "/run/holdfast/etc/hush.nft";
-  const hardwareAddress = (await readFile(`/sys/class/net/${fileserver.interface}/address`, "utf8")).trim();
   const pid = context.insidePid();
   await writeFile(insidePath(pid, path), hushFilterText(hardwareAddress, node.otherKeys ?? []));
   await runInside(context.holder(), [[toolPath("nft"), "--file", path]], boundMs);
