@@ -63,8 +63,9 @@ function faultLines({ fault, phases }: DrillDocument): readonly string[] {
     );
   }
   if (fault?.thaw !== undefined) {
-    const { framesSoon, framesLate } = fault.thaw;
-    lines.push(`  after the thaw: ${framesSoon} frames from the address within 500 ms, ${framesLate} later`);
+    const { framesSoon, framesLate, fencedAfterThawMs } = fault.thaw;
+    const since = fencedAfterThawMs === undefined ? "thaw" : `fence, ${fencedAfterThawMs} ms after the thaw`;
+    lines.push(`  after the ${since}: ${framesSoon} frames from the address within 500 ms, ${framesLate} later`);
   }
   for (const reason of fault?.reasons ?? []) lines.push(`  not served: ${reason}`);
   if (fault?.evidence !== undefined) lines.push(`  evidence: ${fault.evidence}`);

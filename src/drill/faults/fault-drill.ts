@@ -19,6 +19,7 @@ import { directorsOf } from "./look-at-directors.ts";
 import { waitHealthy } from "./healthy.ts";
 import { withFault, type FaultRun } from "./judge-fault.ts";
 import { openMechanism, type Mechanism } from "./mechanism.ts";
+import { latestOnOurClockMs } from "./node-clock.ts";
 import { observeServers, type Observer } from "./observe-servers.ts";
 import { parseEngineEvents } from "./phases.ts";
 import { judgeServers, serverOf } from "./servers.ts";
@@ -145,7 +146,9 @@ async function actOnce(ground: Ground, plan: FaultPlan, mechanism: Mechanism, fr
   const before = await lastTakeover(world, target.name, from);
   const scene = { serving: from, standby: standbyOf(ground, from), target };
   const observer = await observeServers({ machines, clock, lab, nodes, target, intervalMs: world.pollIntervalMs });
+  ground.thawedAtMs = undefined;
   const recording = await startRecording(ground, run);
+  let recorded: Recorded | undefined;
   try {
     for (const step of fault.variant.steps) await mechanism.carryOut(step, scene, observer);
   } catch (error) {
@@ -154,9 +157,9 @@ async function actOnce(ground: Ground, plan: FaultPlan, mechanism: Mechanism, fr
     await mechanism.mend();
     throw error;
   } finally {
-    const recorded = await recording?.();
+    recorded = await recording?.();
     await endObservation(run, observer, target.name);
-    if (recorded !== undefined) run.thaw = await judgeRecording(ground, run, recorded);
+    await judgeRecording(ground, run, recorded);
   }
   const [problem] = run.servers?.because ?? [];
   if (problem !== undefined) {
@@ -167,7 +170,10 @@ async function actOnce(ground: Ground, plan: FaultPlan, mechanism: Mechanism, fr
   run.to = to;
   const timeline = await lastTakeover(world, target.name, to);
   if (timeline === undefined || timeline.id === before?.id) return { to };
-  run.events = to === from ? {} : await engineEvents(world, from, to, timeline);
+  if (to !== from) {
+    run.events = await engineEvents(world, from, to, timeline);
+    await judgeRecording(ground, run, recorded);
+  }
   return { to, timeline, clockNode: to };
 }
 
@@ -198,12 +204,25 @@ async function startRecording(
   return () => recording.stop();
 }
 
-async function judgeRecording(ground: Ground, run: FaultRun, recorded: Recorded): Promise<FaultRun["thaw"]> {
-  const { world, settings, thawedAtMs } = ground;
-  ground.thawedAtMs = undefined;
-  if (thawedAtMs === undefined) return undefined;
+/** Again when the survivor's journal has said when it had fenced the other one. */
+async function judgeRecording(
+  { world, settings, thawedAtMs }: Ground,
+  run: FaultRun,
+  recorded: Recorded | undefined,
+): Promise<void> {
+  if (thawedAtMs === undefined || recorded === undefined) return;
   const addresses = await addressesOf(world.machines, settings.client, settings.fileserver.host);
-  return judgeThaw(readPcap(recorded.pcap).frames, addresses, thawedAtMs, run.from);
+  const times = { thawedAtMs, fencedAtMs: await fenceEnd(world, run) };
+  run.thaw = judgeThaw(readPcap(recorded.pcap).frames, addresses, times, run.from);
+}
+
+/** On the recording's clock. */
+async function fenceEnd(world: World, { to, events: { fencedAtMs } }: FaultRun): Promise<number | undefined> {
+  if (to === undefined || fencedAtMs === undefined) return undefined;
+  return latestOnOurClockMs(world, to, fencedAtMs).catch((error: unknown) => {
+    world.progress(`${to}: its clock could not be read: ${messageOf(error)}`);
+    return undefined;
+  });
 }
 
 const JOURNAL_TIMEOUT_MS = 60_000;

@@ -113,6 +113,14 @@ test("a node that was replaced may not go on; one that was not, may", () => {
   assert.deepEqual([stayed.because, stayed.to, stayed.verdict], [[], "n1", "pass"]);
 });
 
+test("a thaw before the fence is told as such", () => {
+  const thaw = { facts: { framesSoon: 2, framesLate: 0, fencedAfterThawMs: 3100 }, because: [] };
+  const document = judged(faultRun({ thaw }));
+  assert.deepEqual([document.fault?.thaw, document.verdict], [thaw.facts, "pass"]);
+  const line = "  after the fence, 3100 ms after the thaw: 2 frames from the address within 500 ms, 0 later";
+  assert.ok(renderRun(document).includes(line));
+});
+
 test("two servers fail it, and nowhere is told", () => {
   const servers = { samples: 2, unservedMs: 0, because: ["two servers: n1 and n2"] };
   const document = judged(faultRun({ servers, thaw: undefined, to: undefined }));

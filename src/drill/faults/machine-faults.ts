@@ -76,7 +76,7 @@ export const MACHINE_FAULTS: readonly FaultDocument[] = [
     standsFor: "a hypervisor that stalls, live migration, storage firmware that stops a whole machine",
     cluster: TWO_NODES,
     mustHold:
-      "if the other node took over, the thawed one writes nothing and sends nothing from the address later than 500 ms after it woke, and reboots; no stale read anywhere",
+      "if the other node took over, the thawed one writes nothing and sends nothing from the address later than 500 ms after it woke and was fenced, and reboots; no stale read anywhere",
     load: "locks",
     variants: [frozenFor(2_000), frozenFor(10_000), frozenFor(60_000)],
   },
