@@ -8,6 +8,7 @@ import { defined } from "../base/assert.ts";
 import { known, unknown, type Observed } from "../base/observed.ts";
 import { loadSpec } from "../model/load.ts";
 import type { FileserverSpec } from "../model/spec.ts";
+import { hushedAs } from "../linux/hush-filter.ts";
 import { systemClock } from "../system/clock.ts";
 import { fakeNode } from "../../tests/fake-node.ts";
 import { ROLES_PATH, roleAnswerSchema, type Notice } from "../wire/role.ts";
@@ -259,4 +260,13 @@ test("the link behind a director: IPv6 on lo, back addresses beside the clients'
     plain.filter((line) => line.includes(" address ")).map((line) => line.replace(/^\S+ /, "")),
     ["address replace 10.77.0.50/24 dev eth0", "address replace fd77::50/64 dev eth0 nodad"],
   );
+});
+
+test("a link with IPv6 addresses only has one more, which hushes come from", () => {
+  const v6 = { ...HOME, addresses: HOME.addresses.filter(({ family }) => family === 6) };
+  const lines = linkCommands(v6).map((command) => command.join(" ").replace(/^\S+ /, ""));
+  const [own, hushed, ...more] = lines.filter((line) => line.startsWith("address "));
+  assert.equal(own, "address replace fd77::50/64 dev eth0 nodad");
+  assert.equal(hushed, `address replace ${hushedAs(v6).join()}/32 dev eth0`);
+  assert.deepEqual(more, []);
 });

@@ -26,9 +26,12 @@ describe("who has one", () => {
     assert.match(text, /timeout 50s$/m);
   });
 
-  test("none behind a director, without an IPv4 address, or where nobody is fenced", () => {
+  test("one with IPv6 addresses only, too", () => {
+    assert.equal(parentMuteText(NODE, V6_ONLY), parentMuteText(NODE, HOME));
+  });
+
+  test("none behind a director, or where nobody is fenced", () => {
     assert.equal(parentMuteText(BEHIND_DIRECTOR, HOME), undefined);
-    assert.equal(parentMuteText(NODE, V6_ONLY), undefined);
     assert.equal(parentMuteText({ ...NODE, engine: "standalone" }, HOME), undefined);
   });
 

@@ -12,13 +12,12 @@ const NFT_TIMEOUT_MS = 2_000;
 /** What the text is made from. */
 export type HushedNode = Pick<Node, "directors" | "engine" | "reservationKey" | "timeScale">;
 
-/** Undefined where nobody hushes it: behind a director, without an IPv4 address to announce, and with engine standalone, where nobody is fenced. */
+/** Undefined where nobody hushes it: behind a director, and with engine standalone, where nobody is fenced. */
 export function parentMuteText(
   { directors, engine, reservationKey, timeScale }: HushedNode,
   fileserver: FileserverSpec,
 ): string | undefined {
   if (engine !== "pacemaker" || directors?.side(fileserver.name) !== undefined) return undefined;
-  if (!fileserver.addresses.some(({ family }) => family === 4)) return undefined;
   return parentMuteFilterText(fileserver, reservationKey, timeScale);
 }
 

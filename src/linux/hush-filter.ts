@@ -18,6 +18,8 @@
  * comes in.
  */
 
+import { fingerprint } from "../model/derive.ts";
+
 /** RFC 5494, section 3: OP_EXP1. */
 export const HUSH_OPERATION = 24;
 /** As target: every node but the sender. */
@@ -49,13 +51,32 @@ export function hushName(key: string): string {
 }
 
 /**
+ * What a hush says that it is about: the fileserver's IPv4 addresses, which the kernel announces when the link comes up.
+ * One that has none gets an address on its link for this alone, again one that no machine can have, the same on every node.
+ */
+export function hushedAs({ name, addresses }: HushedAddresses): readonly string[] {
+  const v4 = addresses.filter(({ family }) => family === 4).map(({ address }) => address);
+  return v4.length > 0 ? v4 : [hushName(`0x${fingerprint(["hushed as", name])}`)];
+}
+
+export interface HushedAddresses {
+  readonly name: string;
+  readonly addresses: readonly { readonly family: 4 | 6; readonly address: string }[];
+}
+
+export function hasV4({ addresses }: HushedAddresses): boolean {
+  return addresses.some(({ family }) => family === 4);
+}
+
+/**
  * nftables(8) text. The hardware address is set as plain bits: nft would look first what kind of interface the frame came
  * in by, and a frame that goes out has none.
  *
  * @param hardwareAddress of the node's own interface, e.g. "52:54:00:12:34:56".
  * @param otherKeys reservation keys of the other nodes.
+ * @param speaksV4 where it does not, an announcement is nothing but a hush, and is dropped otherwise.
  */
-export function hushFilterText(hardwareAddress: string, otherKeys: readonly string[]): string {
+export function hushFilterText(hardwareAddress: string, otherKeys: readonly string[], speaksV4 = true): string {
   const targets = [
     [HUSH_EVERYONE_GROUP, HUSH_EVERYONE] as const,
     ...otherKeys.map((key, index) => [hushGroup(index), hushName(key)] as const),
@@ -64,7 +85,7 @@ export function hushFilterText(hardwareAddress: string, otherKeys: readonly stri
   return `table netdev holdfast_hush {
   chain hush_out {
     type filter hook egress device "eth0" priority filter; policy accept;
-    oifgroup != ${groups} accept
+${speaksV4 ? "" : `    oifgroup != ${groups} meta protocol arp drop\n`}    oifgroup != ${groups} accept
     meta protocol != arp drop
     arp operation != request drop
     arp operation set ${HUSH_OPERATION}

@@ -14,6 +14,6 @@ test("a slow node is muted for longer, in whole seconds", () => {
   assert.match(muteFilterText(["10.77.0.50"], MAC, "0x1", 1.25), /timeout 7s$/m);
 });
 
-test("without an IPv4 address nobody is listened to", () => {
+test("without an address that hushes come from nobody is listened to", () => {
   assert.equal(muteFilterText([], MAC, "0x1", 1), "");
 });

@@ -22,13 +22,13 @@ export function mutedSeconds(timeScale: number): number {
 }
 
 /**
- * nftables(8) text; empty where there is no IPv4 address. Egress hooks: Linux 5.16 and later.
+ * nftables(8) text; empty where nobody is hushed. Egress hooks: Linux 5.16 and later.
  *
  * A link does not hear its own announcements, unless the network sends them back, as bonds and some virtual switches do:
  * they come from the node's own hardware address, and are passed over. (A macvlan's plain announcement comes from its own,
  * and it does not hear that one.)
  *
- * @param addresses IPv4, as announced by ARP. A plain announcement is heard only where the link has another hardware
+ * @param addresses as announced by ARP (hushedAs). A plain announcement is heard only where the link has another hardware
  *   address than the one that comes (ipvlan); a hush is heard everywhere.
  * @param hardwareAddress of the node's own interface.
  * @param ownKey this node's reservation key: hushes that mean other nodes are passed over.

@@ -26,6 +26,9 @@ test("an ipvlan, which has its parent's, by its addresses", () => {
   const text = parentMuteFilterText({ ...HOME, link: "ipvlan" }, "0xabcdef0102030405", 10);
   matchesGolden("linux/parent-mute-filter-ipvlan.nft", text);
   assert.ok(!text.includes("026866000050") && !text.includes(HOME.mac));
+  const v6 = parentMuteFilterText({ ...HOME, link: "ipvlan", addresses: [HOME.addresses[1]] }, "0x1", 1);
+  assert.match(v6, /arp saddr ip \{ 0\.\d+\.\d+\.\d+ \} update/);
+  assert.ok(!v6.includes("    ip saddr") && v6.includes("ip6 saddr { fd77::50 } oifname @muted drop"));
   const v4 = parentMuteFilterText({ ...HOME, link: "ipvlan", addresses: [HOME.addresses[0]] }, "0x1", 1);
   assert.ok(!v4.includes("ip6"));
 });

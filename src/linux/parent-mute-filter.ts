@@ -14,18 +14,16 @@
  * What is muted is known by the fileserver's hardware address, which both IP versions are sent from; an ipvlan shares its
  * parent's, and is known by its addresses. The rest of the node's traffic on the parent is not touched.
  */
-import { HUSH_OPERATION, hushName } from "./hush-filter.ts";
+import { HUSH_OPERATION, hushedAs, hushName, type HushedAddresses } from "./hush-filter.ts";
 import { mutedSeconds } from "./mute-filter.ts";
 
 /** Of every fileserver's table; nothing else in the node's namespace is called so. */
 export const PARENT_TABLE_PREFIX = "holdfast_mute_";
 
-export interface MutedLink {
-  readonly name: string;
+export interface MutedLink extends HushedAddresses {
   readonly interface: string;
   readonly link: "macvlan" | "ipvlan";
   readonly mac: string;
-  readonly addresses: readonly { readonly family: 4 | 6; readonly address: string }[];
 }
 
 /**
@@ -77,16 +75,22 @@ function byHardwareAddress({ mac }: MutedLink): Matches {
   return { sender: `arp saddr ether ${mac}`, sent: [`@ll,48,48 0x${mac.replaceAll(":", "")}`] };
 }
 
-function byAddresses({ addresses }: MutedLink): Matches {
-  const v4 = setOf(addresses, 4);
-  const v6 = setOf(addresses, 6);
+function byAddresses(fileserver: MutedLink): Matches {
+  const v4 = addressesOf(fileserver, 4);
+  const v6 = addressesOf(fileserver, 6);
   return {
-    sender: `arp saddr ip ${v4}`,
-    sent: [`ip saddr ${v4}`, `arp saddr ip ${v4}`, ...(v6 === undefined ? [] : [`ip6 saddr ${v6}`])],
+    sender: `arp saddr ip ${setOf(hushedAs(fileserver))}`,
+    sent: [
+      ...(v4.length === 0 ? [] : [`ip saddr ${setOf(v4)}`, `arp saddr ip ${setOf(v4)}`]),
+      ...(v6.length === 0 ? [] : [`ip6 saddr ${setOf(v6)}`]),
+    ],
   };
 }
 
-function setOf(addresses: MutedLink["addresses"], family: 4 | 6): string | undefined {
-  const some = addresses.filter((address) => address.family === family).map(({ address }) => address);
-  return some.length === 0 ? undefined : `{ ${some.join(", ")} }`;
+function addressesOf({ addresses }: MutedLink, wanted: 4 | 6): readonly string[] {
+  return addresses.filter(({ family }) => family === wanted).map(({ address }) => address);
+}
+
+function setOf(addresses: readonly string[]): string {
+  return `{ ${addresses.join(", ")} }`;
 }

@@ -4,7 +4,7 @@ import { Fault, messageOf } from "../../base/fault.ts";
 import type { FileserverSpec } from "../../model/spec.ts";
 import type { ServerSide } from "../../balance/server-side.ts";
 import { holdFilterText } from "../../linux/hold-filter.ts";
-import { hushFilterText } from "../../linux/hush-filter.ts";
+import { hasV4, hushedAs, hushFilterText } from "../../linux/hush-filter.ts";
 import { muteFilterText } from "../../linux/mute-filter.ts";
 import type { HolderCommand } from "../../linux/holder.ts";
 import { exportsText, hostsText, nfsConfText } from "../../nfs/configuration.ts";
@@ -75,16 +75,11 @@ export const warmSteps: WarmSteps = {
   "install-filter": async ({ fileserver }, context, boundMs) => {
     const side = context.node.directors?.side(fileserver.name);
     // Behind a director nobody announces the fileserver's own address.
-    const announced = side === undefined ? fileserver.addresses.filter(({ family }) => family === 4) : [];
+    const announced = side === undefined ? hushedAs(fileserver) : [];
     const hardwareAddress = (await readFile(`/sys/class/net/${fileserver.interface}/address`, "utf8")).trim();
     const text = [
       holdFilterText(servedPorts(fileserver)),
-      muteFilterText(
-        announced.map(({ address }) => address),
-        hardwareAddress,
-        context.node.reservationKey,
-        context.node.timeScale,
-      ),
+      muteFilterText(announced, hardwareAddress, context.node.reservationKey, context.node.timeScale),
       side?.filter ?? "",
     ].join("");
     const path = "/run/holdfast/etc/filter.nft";
@@ -93,7 +88,7 @@ export const warmSteps: WarmSteps = {
     if (announced.length === 0) return undefined;
     // The standby serves without these; only a node that thaws is told later to be silent.
     const missing = await Promise.all([
-      installHushFilter(hardwareAddress, context, boundMs).then(
+      installHushFilter(fileserver, hardwareAddress, context, boundMs).then(
         () => undefined,
         (error: unknown) => `no hush can be sent: ${messageOf(error)}`,
       ),
@@ -163,11 +158,16 @@ export const warmSteps: WarmSteps = {
   },
 };
 
-async function installHushFilter(hardwareAddress: string, context: StepContext, boundMs: number): Promise<void> {
+async function installHushFilter(
+  fileserver: FileserverSpec,
+  hardwareAddress: string,
+  context: StepContext,
+  boundMs: number,
+): Promise<void> {
   const { node } = context;
   const path = "/run/holdfast/etc/hush.nft";
   const pid = context.insidePid();
-  await writeFile(insidePath(pid, path), hushFilterText(hardwareAddress, node.otherKeys ?? []));
+  await writeFile(insidePath(pid, path), hushFilterText(hardwareAddress, node.otherKeys ?? [], hasV4(fileserver)));
   await runInside(context.holder(), [[toolPath("nft"), "--file", path]], boundMs);
   await writeFile(insidePath(pid, HUSH_READY), "");
 }
@@ -186,12 +186,14 @@ export function linkCommands(fileserver: FileserverSpec, side?: ServerSide): rea
   const ip = toolPath("ip");
   const addresses =
     side?.addresses ??
-    fileserver.addresses.map(({ family, address, prefixLength }) => ({
-      on: "link" as const,
-      address: `${address}/${prefixLength}`,
-      // The agent asks for duplicates itself; the kernel's detection would hold the address back for a second.
-      noDad: family === 6,
-    }));
+    [
+      ...fileserver.addresses.map(({ family, address, prefixLength }) => ({
+        address: `${address}/${prefixLength}`,
+        // The agent asks for duplicates itself; the kernel's detection would hold the address back for a second.
+        noDad: family === 6,
+      })),
+      ...(hasV4(fileserver) ? [] : hushedAs(fileserver).map((address) => ({ address: `${address}/32`, noDad: false }))),
+    ].map((address) => ({ ...address, on: "link" as const }));
   const sysctl = (path: string, value: string): HolderCommand => ["write_file", `/proc/sys/net/${path}`, value];
   return [
     // Announce by ARP and neighbour advertisement as soon as the link is up (inetdev_event, net/ipv4/devinet.c).
