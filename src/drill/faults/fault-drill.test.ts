@@ -6,12 +6,13 @@ import { before, describe, test } from "node:test";
 import { localDrill, type LocalDrill } from "../../../tests/local-drill.ts";
 import type { DrillDocument } from "../document.ts";
 import type { World } from "../measure.ts";
-import type { MachineFaults, Machines } from "../ports.ts";
+import type { LabFaults, MachineFaults, Machines } from "../ports.ts";
 import type { FaultDocument, FaultStep } from "./fault-words.ts";
+import { tcp } from "../wire-check/fake-frames.ts";
 import { faultDrill } from "./fault-drill.ts";
 
 interface FakeLab {
-  readonly world: World;
+  world: World;
   readonly done: string[];
   /** Nodes that have it mounted, and those registered. */
   mounted: string[];
@@ -126,8 +127,77 @@ function noTakeover(lab: FakeLab): void {
   lab.takesOver = false;
 }
 
+const FREEZE: readonly FaultStep[] = [
+  { do: "freeze", at: "serving" },
+  { do: "thaw", at: "serving" },
+  { do: "expect-served", by: "other", withinMs: 4_000 },
+];
+
+const THAWED_MS = 1_795_000_000_000;
+const HOUR_MS = 3_600_000;
+
+/**
+ * A thaw 800 ms before the fence has ended; the node says something 1,000 ms after it. The survivor's clock is an hour
+ * behind ours, which the recording is on.
+ *
+ * @param journal of the survivor.
+ */
+function thawedTooSoon(lab: FakeLab, journal: (fencedS: number) => string): void {
+  const { world } = lab;
+  const faults = world.faults as MachineFaults & { readonly lab: LabFaults };
+  const exec: Machines["exec"] = (machine, argv, options) => {
+    const answer = (stdout: string) => Promise.resolve({ status: 0, stdout, stderr: "" });
+    if (argv[0] === "getent") return answer("10.77.0.50 STREAM home\n");
+    if (argv[0] === "journalctl") return answer(journal((THAWED_MS + 800 - HOUR_MS) / 1000));
+    if (argv[0] === "date") return answer(`${((THAWED_MS - HOUR_MS) / 1000).toFixed(9)}\n`);
+    return world.machines.exec(machine, argv, options);
+  };
+  const inject = (fault: { readonly kind: string }): Promise<void> => {
+    lab.done.push(fault.kind);
+    if (fault.kind === "thaw") lab.mounted = ["n2"];
+    return Promise.resolve();
+  };
+  const frame = tcp({ from: ["10.77.0.50", 2049], to: ["10.77.0.21", 812], flags: "A" });
+  lab.world = {
+    ...world,
+    clock: { ...world.clock, wallMs: () => THAWED_MS },
+    machines: { ...world.machines, exec },
+    faults: { ...faults, lab: { ...faults.lab, inject } },
+    mover: {
+      ...world.mover,
+      lastTakeover: (fileserver, node) => {
+        const timeline = { kind: "takeover", fileserver, node, outcome: "done", steps: [] } as const;
+        return Promise.resolve({ ...timeline, id: node, startedAtMs: THAWED_MS + 900 - HOUR_MS });
+      },
+    },
+    recorder: {
+      start: () => Promise.resolve({ stop: () => Promise.resolve({ path: "", pcap: pcap(THAWED_MS + 1_000, frame) }) }),
+    },
+  };
+}
+
+/** One frame; pcap-savefile(5). */
+function pcap(atMs: number, bytes: readonly number[]): Uint8Array {
+  const file = new DataView(new ArrayBuffer(40));
+  [0xa1b2c3d4, 0x0002_0004, 0, 0, 65_535, 1].forEach((word, index) => file.setUint32(index * 4, word));
+  const words = [Math.floor(atMs / 1000), Math.floor((atMs % 1000) * 1000), bytes.length, bytes.length];
+  words.forEach((word, index) => file.setUint32(24 + index * 4, word));
+  return Uint8Array.from([...new Uint8Array(file.buffer), ...bytes]);
+}
+
+function frozen(journal: (fencedS: number) => string): () => Promise<Played> {
+  const holds = { returnsWithinMs: 5_000, silentAfterThaw: true } as const;
+  const wanted = document(FREEZE, { name: "freeze-thaw", variants: [{ name: "2s", steps: FREEZE, holds }] });
+  return () => run(wanted, (lab) => thawedTooSoon(lab, journal));
+}
+
+const FENCED = (fencedS: number): string =>
+  `${fencedS.toFixed(6)} n2 pacemaker-fenced[700]:  notice: Operation 'reboot' targeting n1 by n2 for pacemaker-controld.704@n2: OK (complete)\n`;
+
 /** What is played, by the test that looks at it. */
 const PLAYED = {
+  thawedBeforeFence: frozen(FENCED),
+  thawedUnfenced: frozen(() => ""),
   takeover: () => run(document(POWER_OFF)),
   none: () =>
     run(document([...POWER_OFF.slice(0, 1), { do: "expect-served", by: "other", withinMs: 400 }]), noTakeover),
@@ -179,6 +249,18 @@ describe("a fault", () => {
     assert.deepEqual([fine?.because, fine?.fault?.reasons], [[], ["n1 is unclean"]]);
     const [silent] = of("silent").documents;
     assert.match(silent?.because[0] ?? "", /status does not say why/);
+  });
+
+  test("a node that was thawed before its fence had ended: its frames count from then", () => {
+    const [one] = of("thawedBeforeFence").documents;
+    assert.deepEqual([one?.because, one?.to], [[], "n2"]);
+    const thaw = one?.fault?.thaw;
+    assert.deepEqual([thaw?.framesSoon, thaw?.framesLate, thaw?.fencedAfterThawMs], [1, 0, 800]);
+  });
+
+  test("where nobody knows of a fence they count from the thaw", () => {
+    const [one] = of("thawedUnfenced").documents;
+    assert.match(one?.because.join() ?? "", /^n1 sent 1 frames .* after it was thawed/);
   });
 
   test("two servers are the worst, whatever clients saw", () => {
