@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -47,9 +47,18 @@ describe("nfsdcld's database", () => {
     assert.equal(await keepWriteAheadLog(path()), false);
   });
 
-  test("that is none rejects, and stays as it is", async () => {
-    writeFileSync(path(), "not a database, though long enough to have a header");
-    await assert.rejects(keepWriteAheadLog(path()), /not a database/);
-    assert.deepEqual(readdirSync(folder), ["main.sqlite"]);
+  test("with the journal of an interrupted commit is left to SQLite", async () => {
+    make();
+    writeFileSync(`${path()}-journal`, "x");
+    assert.equal(await keepWriteAheadLog(path()), false);
+    rmSync(`${path()}-journal`);
+    assert.deepEqual(look(), ["delete", "c1"]);
+  });
+
+  test("that is none stays as it is", async () => {
+    const text = "not a database, though long enough to have a header";
+    writeFileSync(path(), text);
+    assert.equal(await keepWriteAheadLog(path()), false);
+    assert.equal(readFileSync(path(), "utf8"), text);
   });
 });
