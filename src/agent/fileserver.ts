@@ -19,28 +19,24 @@ import type { ClientsAnswer } from "../wire/clients.ts";
 import type { Timeline } from "../wire/timeline.ts";
 import { endOnBug } from "./bug.ts";
 import { clientsOf } from "./clients.ts";
-import { NOTHING_WATCHED, scaled, type Node, type StepContext, type WatchEnd } from "./context.ts";
+import type { Node } from "./context.ts";
 import { openHandover } from "./handover.ts";
 import { openHealth } from "./health.ts";
 import { openHistory, RunFault } from "./history.ts";
 import { openHushSender, type HushedFileserver } from "./hush.ts";
 import { exists } from "./inside.ts";
 import { servedConnections } from "./look-at-service.ts";
-import { notifyForgotten } from "./notify.ts";
 import { observe, type Found } from "./observe.ts";
 import { labelledForUs, lookAtDisks, type Looked } from "./prepared.ts";
 import { probeBeforeMove } from "./probe.ts";
 import type { WatchedFileserver } from "./registration.ts";
 import { openRoleTeller } from "./role-teller.ts";
-import { inheritFromRunning, watchService, type ServiceWatch } from "./service-watch.ts";
 import { openSilence } from "./silence.ts";
 import { openStandby } from "./standby.ts";
+import { openWatchKeeper } from "./watch-keeper.ts";
 
 /** After a release the other node takes over; rebuilding the standby here must not compete with it. */
 const WARM_AFTER_RELEASE_DELAY_MS = 5_000;
-/** sm-notify goes into the background at once. */
-const NOTIFY_BOUND_MS = 5_000;
-
 export interface TakeoverCircumstances {
   /** Reservation key of a node that an operator knows to be down. */
   readonly fencedKey?: string;
@@ -97,15 +93,11 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
   const health = openHealth(node, spec);
   const roles = openRoleTeller(node, spec);
   const hushes = openHushSender(node, spec.name);
+  const watch = openWatchKeeper(node, spec);
   let running: FileserverState | undefined;
   let prepared: Looked | undefined;
-  let watch: ServiceWatch | undefined;
   /** Nothing of the volumes was here after the last run, or at the start. */
   let empty = false;
-  /** The address was opened again before anything watched: what was asked for meanwhile is not known. */
-  let keptOut = false;
-  /** Of the last watch of this service: a release that failed before it recorded anything is tried again. */
-  let watchEnd: WatchEnd = NOTHING_WATCHED;
 
   async function look(): Promise<Found> {
     const found = await observe(spec);
@@ -139,12 +131,6 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     }
   }
 
-  async function endWatch(): Promise<WatchEnd> {
-    if (watch !== undefined) watchEnd = await watch.stop();
-    watch = undefined;
-    return watchEnd;
-  }
-
   async function releaseNow(
     successorSystemId?: string,
   ): Promise<{ readonly timeline: Timeline; readonly fault?: Fault }> {
@@ -153,7 +139,10 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     silence.forget();
     roles.say("releasing");
     const startedAtMs = node.clock.wallMs();
-    const result = await standby.run(releaseGraph(spec, successorSystemId), standby.context(looked, { endWatch }));
+    const result = await standby.run(
+      releaseGraph(spec, successorSystemId),
+      standby.context(looked, { endWatch: () => watch.end() }),
+    );
     empty = result.fault === undefined;
     if (empty) roles.say("standby");
     else await roles.settle();
@@ -205,26 +194,8 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     timer.unref();
   }
 
-  function watchTakenOver({ found, holder, insidePid }: StepContext): void {
-    if (found.inherited === undefined) return;
-    const { inherited, nobodyToNotify } = found;
-    const v3GraceLasts = spec.protocols.includes("v3") && nobodyToNotify !== true;
-    const parts = { node, fileserver: spec, holder: holder(), insidePid: insidePid() };
-    watch = watchService({ ...parts, inherited, written: found.reopened, v3GraceLasts, keptOut: false });
-  }
-
   /** An agent that was started anew finds it serving. */
-  async function watchRunning(): Promise<void> {
-    const { client, pid } = await standby.connect();
-    if (watch !== undefined) return;
-    const parts = { node, fileserver: spec, holder: client, insidePid: pid };
-    const found = await inheritFromRunning(parts);
-    if (found.v3GraceLasts) {
-      const told = await notifyForgotten(spec, pid, client, scaled(node, NOTIFY_BOUND_MS));
-      if (told > 0) node.log(`${spec.name}: ${told} clients had not been told of the takeover`);
-    }
-    watch = watchService({ ...parts, ...found, keptOut });
-  }
+  const watchRunning = async (): Promise<void> => watch.beginRunning(await standby.connect());
 
   async function takeover({ fencedKey, handedOver }: TakeoverCircumstances = { handedOver: false }): Promise<Timeline> {
     const { effect } = stepMachine(await stateNow(), "takeover-asked");
@@ -244,8 +215,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
       else await standby.freshen();
       const found = await lookAtDisks(node, spec, prepared);
       const looked = handedOver ? labelledForUs(found) : found;
-      watchEnd = NOTHING_WATCHED;
-      keptOut = false;
+      watch.forget();
       const startedAtMs = node.clock.wallMs();
       const context = standby.context(looked, fencedKey === undefined ? {} : { fencedKey });
       roles.say("opening");
@@ -253,7 +223,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
       prepared = undefined;
       handover.forget();
       if (result.fault === undefined) {
-        watchTakenOver(context);
+        watch.begin(context);
         return history.remember("takeover", startedAtMs, result);
       }
       // Half a takeover is undone at once: it must not keep the volume from the other node.
@@ -282,7 +252,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
         return { name: spec.name, state: "unknown", because: [found.why], addresses, connections: 0, nfsdThreads: 0 };
       const { judgement, sighting, insidePid } = found.value;
       const serving = judgement.state === "serving" && insidePid !== undefined;
-      const grace = serving ? watch?.view()?.grace : undefined;
+      const grace = serving ? watch.view()?.grace : undefined;
       return {
         name: spec.name,
         state: running ?? judgement.state,
@@ -300,7 +270,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     async clients() {
       const { judgement, insidePid } = await look();
       if (judgement.state !== "serving" || insidePid === undefined) throw notServing(node, spec);
-      const view = watch?.view();
+      const view = watch.view();
       if (view === undefined) throw notLookedAtYet(node, spec);
       return {
         fileserver: spec.name,
@@ -338,7 +308,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
       });
     },
 
-    serves: () => watch !== undefined,
+    serves: () => watch.watches(),
     idle: () => empty && running === undefined,
     announce: (successorSystemId) => handover.announce(successorSystemId),
     isSuccessor: () => prepared !== undefined && handover.announced() === prepared.systemId,
@@ -348,7 +318,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     async hush(victimKey) {
       // Nobody announces its address there; the directors know who serves.
       if (roles.behindDirector) return false;
-      return hushes.send(victimKey, () => running === undefined && watch === undefined);
+      return hushes.send(victimKey, () => running === undefined && !watch.watches());
     },
 
     async resume() {
@@ -357,7 +327,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
         const whole = sighting.nfsdThreads > 0 && sighting.volumesMounted === sighting.volumes;
         if (!whole || sighting.requestsHeld) return silence.forget();
         const { client, pid } = await standby.connect();
-        keptOut ||= watch === undefined;
+        watch.clientsWereKeptOut();
         await silence.end(client, pid);
         await roles.settle();
       });
