@@ -33,6 +33,9 @@ describe("the ledger's file", () => {
     assert.deepEqual(await readLedger(folder), known(undefined));
     await writeLedger(folder, ENTRY);
     assert.deepEqual(await readLedger(folder), known(ENTRY));
+    const late = [{ name: "c2", addresses: ["10.77.0.22"], deferred: true }];
+    await writeLedger(folder, { ...ENTRY, late });
+    assert.deepEqual(await readLedger(folder), known({ ...ENTRY, late }));
     await writeLastEntry(folder, { ...ENTRY, final: true });
     assert.deepEqual(await readLedger(folder), known({ ...ENTRY, final: true }));
     assert.deepEqual(readdirSync(folder.path), ["ledger.json"]);

@@ -32,6 +32,7 @@ const ledgerSchema = z.object({
     }),
   ),
   v3Locks: z.array(z.object({ key: z.string(), steady: z.boolean() })),
+  late: z.array(z.object({ name: z.string(), addresses: z.array(z.string()), deferred: z.boolean() })).optional(),
 });
 
 /** Undefined where the volume was never served; unknown where the file cannot be understood. */

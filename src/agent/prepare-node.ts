@@ -1,6 +1,7 @@
 /** What an agent sets on its node as it starts, for all fileservers at once. All of it ends with the boot. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { messageOf } from "../base/fault.ts";
+import { lockdGraceS } from "../failover/grace.ts";
 import {
   MAPPER_RULES,
   MAPPER_RULES_NAME,
@@ -36,8 +37,6 @@ const MODULES = ["nfsd", "lockd", "macvlan", "ipvlan", "xfs", "ext4", "dm_mod", 
  * open without reclaim; and then the second is refused. Seen in the lab on 6.12, with two clients and one file.
  */
 const LEASES_ENABLE = "/proc/sys/fs/leases-enable";
-/** nlm_grace_period_max, fs/lockd/svc.c. */
-const NLM_GRACE_MAX_S = 240;
 const MODPROBE_TIMEOUT_MS = 10_000;
 
 /**
@@ -57,8 +56,7 @@ async function prepareKernel(commands: Commands, spec: Spec): Promise<void> {
     ["nlm_tcpport", lockd],
     ["nlm_udpport", lockd],
     ["nlm_timeout", 5],
-    // The agent ends each fileserver's grace by its own limit; the kernel's is behind it, for an agent that is away.
-    ["nlm_grace_period", Math.min(NLM_GRACE_MAX_S, Math.max(...spec.fileservers.map((one) => one.nfs.graceS)))],
+    ["nlm_grace_period", lockdGraceS(Math.max(...spec.fileservers.map((one) => one.nfs.graceS)))],
   ] as const) {
     await writeFile(`/proc/sys/fs/nfs/${key}`, String(value));
   }

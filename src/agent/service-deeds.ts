@@ -1,5 +1,5 @@
 /** What the watch of a service (service-watch.ts) sees of it and does to it: everything of it that touches the world. */
-import type { Ledger } from "../failover/ledger.ts";
+import type { Ledger, MonitoredClient } from "../failover/ledger.ts";
 import type { FileserverSpec } from "../model/spec.ts";
 import { toolPath } from "../system/tools.ts";
 import { isLinkOpen } from "./address.ts";
@@ -10,7 +10,7 @@ import { writeLedger } from "./ledger-file.ts";
 import { openServiceEye, type ServiceEye } from "./look-at-service.ts";
 import { notifyRetired } from "./notify.ts";
 import { insidePath } from "./places.ts";
-import { forgetRetired, stateFolder } from "./state-folder.ts";
+import { forgetRetired, retire, stateFolder } from "./state-folder.ts";
 import { forgetClient, hasState, lookAtV4Clients } from "./v4-clients.ts";
 
 export interface Served {
@@ -30,6 +30,8 @@ export interface ServiceDeeds {
   endV3Grace(): Promise<void>;
   /** Nobody is notified any more; who has not been yet is forgotten. */
   stopNotifying(): Promise<void>;
+  /** These have still to be notified, too. */
+  listToNotify(clients: readonly MonitoredClient[]): Promise<void>;
   /** Everybody who has still to be notified is notified now; rejects where that could not be begun. */
   notifyAtOnce(): Promise<void>;
   forgetDeadClients(say: (line: string) => void): Promise<void>;
@@ -56,6 +58,8 @@ export function serviceDeeds({ node, fileserver, holder, insidePid }: Served): S
       for (const pid of await notifiers(fileserver)) endProcess(pid);
       await forgetRetired(folder);
     },
+
+    listToNotify: (clients) => retire(folder, clients),
 
     async notifyAtOnce() {
       const waiting = await notifiers(fileserver);

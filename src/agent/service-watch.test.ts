@@ -7,6 +7,7 @@ import { SAMPLE_SPEC } from "../../tests/sample-spec.ts";
 import { known } from "../base/observed.ts";
 import { RECLAIM_QUIET_MS, type Inheritance } from "../failover/grace.ts";
 import type { Ledger } from "../failover/ledger.ts";
+import { TELL_AGAIN_MS } from "../failover/watch.ts";
 import { loadSpec } from "../model/load.ts";
 import type { FileserverSpec } from "../model/spec.ts";
 import type { ServiceLook } from "./look-at-service.ts";
@@ -56,6 +57,7 @@ const CRASHED: Inheritance = {
 function watching(
   first: Partial<Service> = {},
   v3GraceLasts = true,
+  late?: Ledger["late"],
 ): { readonly clock: ManualClock; readonly service: Service; readonly watch: ServiceWatch } {
   const clock = manualClock();
   const service: Service = { look: BACK, reachable: true, looks: 0, done: [], written: [], ...first };
@@ -70,8 +72,13 @@ function watching(
       }),
     isReachable: () => service.reachable,
     doesV4GraceLast: () => Promise.resolve(false),
-    writeLedger: (ledger) => Promise.resolve(void service.written.push(ledger)),
+    writeLedger: (ledger) => {
+      const told = JSON.stringify(service.written.at(-1)?.late) === JSON.stringify(ledger.late);
+      service.written.push(ledger);
+      return told ? Promise.resolve() : say("write who is late")();
+    },
     endV3Grace: say("end grace"),
+    listToNotify: (clients) => say(`list ${clients.map(({ name }) => name).join(" ")}`)(),
     stopNotifying: say("stop notifying"),
     notifyAtOnce: say("notify"),
     forgetDeadClients: say("forget the dead"),
@@ -88,7 +95,7 @@ function watching(
     holder,
     insidePid: 1,
     inherited: CRASHED,
-    written: undefined,
+    written: late === undefined || !CRASHED.ledger.known ? undefined : { ...(CRASHED.ledger.value as Ledger), late },
     v3GraceLasts,
     keptOut: false,
   };
@@ -119,10 +126,23 @@ describe("the watch of a service", () => {
   test("notifies a client at once that comes back after the grace", async () => {
     const { clock, service } = watching({ look: { ...NOTHING, unnotified: [C1] } });
     await clock.pass(HOME.nfs.graceS * 1000 + 2_000);
-    assert.deepEqual(service.done, ["end grace"]);
+    const ended = ["write who is late", "end grace"];
+    assert.deepEqual(service.done, ended, "in this order: from then on others can have what he held");
     service.look = { ...NOTHING, unnotified: [C1], connections: [connection(2049)] };
     await clock.pass(1_000);
-    assert.deepEqual(service.done, ["end grace", "notify"]);
+    assert.deepEqual(service.done, [...ended, "notify"]);
+    await clock.pass(TELL_AGAIN_MS);
+    assert.deepEqual(service.done, [...ended, "notify", "notify"], "though nothing changes");
+  });
+
+  test("lists who was late before the takeover when its grace is over, and tells him", async () => {
+    const late = [{ name: "c2", addresses: ["10.77.0.22"], deferred: true }];
+    const look = { ...BACK, connections: [...BACK.connections, { ...connection(2049), remoteAddress: "10.77.0.22" }] };
+    const { clock, service } = watching({ look }, true, late);
+    await clock.pass(RECLAIM_QUIET_MS - 200);
+    assert.deepEqual(service.done, ["write who is late"]);
+    await clock.pass(400);
+    assert.deepEqual(service.done.slice(1), ["end grace", "list c2", "write who is late", "notify"]);
   });
 
   test("ends at once where it rests between two looks, and looks no more", async () => {

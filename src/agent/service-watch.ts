@@ -96,15 +96,19 @@ export function watchService(watched: Watched, deeds: ServiceDeeds = serviceDeed
     eye ??= await deeds.openEye();
     const look = await eye.look();
     const waits = state.waiting.v3 || state.waiting.v4;
-    if (nothingNew(look) && !waits && !someoneSilent(look)) return;
+    if (nothingNew(look) && !waits && !someoneSilent(look) && state.telling.size === 0) return;
     const v4GraceLasts = state.waiting.v4 && (await deeds.doesV4GraceLast());
     const reachable = !state.waiting.v3 || deeds.isReachable();
     const now = { monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs(), v4GraceLasts, reachable };
     const outcome = watchLook(start, state, look, now);
     for (const problem of look.problems) sayOnce(problem);
     for (const name of waits ? outcome.newlyNotified : []) sayOnce(`${name} has answered its notification`);
-    if (outcome.endV3Grace !== undefined) await endV3Grace(outcome.endV3Grace, outcome.graceSight);
+    const end = outcome.endV3Grace;
+    if (end?.stopNotifier === true) await deeds.stopNotifying();
+    if (end?.atLimit === false) await endV3Grace(end, outcome.graceSight);
+    if (outcome.listLate.length > 0) await deeds.listToNotify(outcome.listLate);
     if (outcome.writeLedger) await deeds.writeLedger(outcome.ledger);
+    if (end?.atLimit === true) await endV3Grace(end, outcome.graceSight);
     ({ state } = outcome);
     view = { look, ledger: outcome.ledger, inherited, graceSight: outcome.graceSight, grace: outcome.grace };
     if (outcome.notifyAtOnce.length > 0) await notifyAtOnce(outcome.notifyAtOnce);
@@ -125,10 +129,9 @@ export function watchService(watched: Watched, deeds: ServiceDeeds = serviceDeed
   }
 
   async function endV3Grace(
-    { because, stopNotifier }: NonNullable<WatchOutcome["endV3Grace"]>,
+    { because }: NonNullable<WatchOutcome["endV3Grace"]>,
     { elapsedMs }: GraceSight,
   ): Promise<void> {
-    if (stopNotifier) await deeds.stopNotifying();
     await deeds.endV3Grace();
     node.log(`${fileserver.name}: lockd's grace ended after ${Math.round(elapsedMs)} ms: ${because.join("; ")}`);
   }

@@ -14,7 +14,9 @@ import {
   makeDatabaseFolder,
   nfsdcldPath,
   prepareStateFolder,
+  retire,
   stateFolder,
+  unretire,
   type Owner,
   type StateFolder,
 } from "./state-folder.ts";
@@ -61,6 +63,18 @@ describe("the state folder", () => {
     assert.deepEqual(readdirSync(at("nsm/sm")), []);
     assert.deepEqual(readdirSync(at("notify/sm.bak")).sort(), ["10.77.0.21", "10.77.0.22"]);
     assert.equal(readFileSync(at("notify/sm.bak/10.77.0.21"), "utf8"), "one");
+  });
+
+  test("who is late is taken off the list of those to be notified, and put back", async () => {
+    const c1 = { name: "c1", addresses: ["10.77.0.21"] };
+    await prepare([c1]);
+    await unretire(folder, ["c1", "c2"]);
+    assert.deepEqual(readdirSync(at("notify/sm.bak")), []);
+    await retire(folder, [c1]);
+    await retire(folder, [c1]);
+    assert.deepEqual(readdirSync(at("notify/sm.bak")), ["c1"]);
+    const [record] = parseMonitorFile("c1", readFileSync(at("notify/sm.bak/c1"), "utf8"));
+    assert.equal(record?.known === true ? record.value.address : undefined, "10.77.0.21");
   });
 
   test("whom the stopping server took from the list is notified all the same; nobody is there twice", async () => {

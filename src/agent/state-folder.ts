@@ -129,8 +129,14 @@ export async function makeDatabaseFolder(folder: StateFolder): Promise<string> {
 async function retireLists(folder: StateFolder, expected: readonly MonitoredClient[]): Promise<void> {
   const [from, to] = [listPath(folder, "monitored"), listPath(folder, "retired")];
   for (const name of await readdir(from)) await rename(`${from}/${name}`, `${to}/${name}`);
+  await retire(folder, expected);
+}
+
+/** Whoever stands there already stays as he is. */
+export async function retire(folder: StateFolder, clients: readonly MonitoredClient[]): Promise<void> {
+  const to = listPath(folder, "retired");
   const retired = await readdir(to);
-  for (const client of expected.filter(({ name }) => !retired.includes(name))) {
+  for (const client of clients.filter(({ name }) => !retired.includes(name))) {
     await writeFile(`${to}/${client.name}`, monitorFile(client, folder.fileserver.hostname), { mode: 0o600 });
     const { uid, gid } = await stat(to);
     await chown(`${to}/${client.name}`, uid, gid);
@@ -144,8 +150,12 @@ function ignoreAbsent(error: unknown): readonly string[] {
 
 /** Drops the retired list: nobody in it holds a lock any more. */
 export async function forgetRetired(folder: StateFolder): Promise<void> {
-  const retired = listPath(folder, "retired");
-  for (const name of await readdir(retired)) await rm(`${retired}/${name}`, { force: true });
+  await unretire(folder, await readdir(listPath(folder, "retired")));
+}
+
+/** These are not to be notified. */
+export async function unretire(folder: StateFolder, names: readonly string[]): Promise<void> {
+  for (const name of names) await rm(`${listPath(folder, "retired")}/${name}`, { force: true });
 }
 
 /** Debian's statd runs as user statd, and its folders belong to it (nfs-common's postinst). */

@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { known, unknown } from "../base/observed.ts";
 import {
+  lockdGraceS,
   RECLAIM_QUIET_MS,
   ruleBeforeOpening,
   ruleWhileWaiting,
@@ -11,6 +12,7 @@ import {
   type Inheritance,
 } from "./grace.ts";
 import type { Ledger, MonitoredClient, V3Lock, V4Client } from "./ledger.ts";
+import { STEP_BOUNDS_MS } from "./step.ts";
 
 const LIMIT_MS = 20_000;
 const C1: MonitoredClient = { name: "c1", addresses: ["10.77.0.21"] };
@@ -41,6 +43,26 @@ function sight(change: Partial<GraceSight> = {}): GraceSight {
     ...change,
   };
 }
+
+test("nobody waits for a client that lost everything at a limit before", () => {
+  const late = [{ ...C1, deferred: true }];
+  const crashed = (...monitored: readonly MonitoredClient[]): Inheritance => ({
+    ledger: known({ ...ledger(false), late }),
+    monitored: known(monitored),
+  });
+  assert.equal(ruleBeforeOpening(crashed(C1)).end, true);
+  assert.equal(ruleBeforeOpening(crashed(C1, C2)).end, false);
+  const away = sight({ connected: ["10.77.0.22"] });
+  assert.equal(ruleWhileWaiting(crashed(C1, C2), known(away), LIMIT_MS).end, true);
+  assert.equal(ruleWhileWaiting(left(false, [], C1, C2), known(away), LIMIT_MS).end, false);
+});
+
+test("lockd ends its grace after the agent does, however long the address takes to open", () => {
+  const after = ["start-nfsd", "end-lockd-grace", "open-address", "tell-directors", "claim-volume-group"] as const;
+  const latestS = [...after, "tickle-connections" as const].reduce((sum, kind) => sum + STEP_BOUNDS_MS[kind], 0) / 1000;
+  for (const graceS of [10, 20, 60]) assert.ok(lockdGraceS(graceS) >= graceS + latestS, `${graceS} s`);
+  assert.equal(lockdGraceS(3600), 240, "lockd takes no more");
+});
 
 interface Case {
   readonly name: string;

@@ -3,7 +3,8 @@
  * would be lost (docs/kernel-nfs.md, section 3). nfsd's own grace ends by itself when every client in its database has
  * said that it reclaimed everything; here is only said who is waited for.
  */
-import type { Observed } from "../base/observed.ts";
+import { mapObserved, type Observed } from "../base/observed.ts";
+import { withoutLate } from "./late.ts";
 import { v4Identity, type Ledger, type MonitoredClient, type ServiceSight, type V4Client } from "./ledger.ts";
 
 /** What the server before left, read once at the takeover. */
@@ -14,14 +15,35 @@ export interface Inheritance {
   readonly monitored: Observed<readonly MonitoredClient[]>;
 }
 
+/**
+ * What lockd is told of its grace, for the whole node and from its own start: the agent ends each fileserver's by the
+ * spec's limit, counted from when clients could come, and has written down by then who has not. The kernel's end is
+ * behind that, also where the steps between take as long as they may (failover/step.ts); it is for an agent that is away.
+ */
+export function lockdGraceS(graceS: number): number {
+  return Math.min(graceS + LOCKD_MARGIN_S, LOCKD_GRACE_MAX_S);
+}
+
+const LOCKD_MARGIN_S = 30;
+/** nlm_grace_period_max, fs/lockd/svc.c. */
+const LOCKD_GRACE_MAX_S = 240;
+
 export interface GraceRuling {
   readonly end: boolean;
   /** One line per reason: why it ends, or what it waits for. */
   readonly because: readonly string[];
 }
 
+/** Whoever lost everything at a limit before has nothing to come back for; he is told when this grace is over. */
+export function expectedClients({ ledger, monitored }: Inheritance): Observed<readonly MonitoredClient[]> {
+  const late = ledger.known ? ledger.value?.late : undefined;
+  return mapObserved(monitored, (clients) => withoutLate(clients, late));
+}
+
 /** Before the address is open: may the grace end without anybody coming back? */
-export function ruleBeforeOpening({ ledger, monitored }: Inheritance): GraceRuling {
+export function ruleBeforeOpening(inherited: Inheritance): GraceRuling {
+  const { ledger } = inherited;
+  const monitored = expectedClients(inherited);
   if (!monitored.known) return wait(`statd's list could not be read: ${monitored.why}`);
   // lockd records a client before its first lock is granted and refuses the lock if it cannot (nlmsvc_lock, fs/lockd/svc4proc.c).
   if (monitored.value.length === 0) return end("no v3 client was monitored, so none holds a lock");
@@ -67,14 +89,15 @@ export function ruleWhileWaiting(inherited: Inheritance, sight: Observed<GraceSi
   if (elapsedMs >= limitMs)
     return end(`the spec's limit of ${seconds(limitMs)} is over`, ...waitedFor(inherited, sight.value));
   const before = ruleBeforeOpening(inherited);
-  if (before.end || !inherited.monitored.known || !inherited.ledger.known) return before;
+  const monitored = expectedClients(inherited);
+  if (before.end || !monitored.known || !inherited.ledger.known) return before;
   const ledger = inherited.ledger.value;
   const missing = missingLocks(ledger, sight.value);
   if (missing.steady > 0) return wait(...waitedFor(inherited, sight.value));
   if (ledger?.final === true && missing.fleeting === 0) return end(`all ${ledger.v3Locks.length} v3 locks are back`);
   // Either some locks were just being taken or given back, or a crash came between two entries of the ledger: who had
   // them is back and has nothing more to ask for.
-  const away = clientsAway(inherited.monitored.value, sight.value);
+  const away = clientsAway(monitored.value, sight.value);
   if (away.length > 0) return wait(...waitedFor(inherited, sight.value));
   // Whoever was kept out comes back when his TCP tries again, which may take as long again as he was kept out.
   if (interrupted) return wait("clients were kept away for a while: that nobody asks says nothing any more");
@@ -83,7 +106,9 @@ export function ruleWhileWaiting(inherited: Inheritance, sight: Observed<GraceSi
 }
 
 /** For people: clients that are not back, and locks that are not. */
-function waitedFor({ ledger, monitored }: Inheritance, sight: GraceSight): readonly string[] {
+function waitedFor(inheritance: Inheritance, sight: GraceSight): readonly string[] {
+  const { ledger } = inheritance;
+  const monitored = expectedClients(inheritance);
   const known = monitored.known ? monitored.value : [];
   const clients = clientsAway(known, sight).map(({ name }) => `waiting for ${name}: ${awayBecause(name, sight)}`);
   const inherited = ledger.known ? ledger.value : undefined;

@@ -44,6 +44,31 @@ const BEFORE: Ledger = {
 };
 
 describe("a ledger's entry", () => {
+  describe("names who lost something at a limit and has not been told", () => {
+    const late = (deferred: boolean) => [{ ...C1, deferred }];
+
+    test("until he has been told, whoever writes it", () => {
+      const previous = { ...BEFORE, late: late(false) };
+      const waiting = { v3: false, v4: false };
+      assert.deepEqual(entry({ previous, waiting, sight: { unnotified: [C1] }, final: true }).late, late(false));
+      assert.equal(entry({ previous, waiting, final: true }).late, undefined);
+      assert.deepEqual(entry({ previous: { ...BEFORE, late: late(true) }, waiting }).late, late(true));
+      assert.deepEqual(entry({ previous, late: late(true) }).late, late(true), "a watch knows better");
+    });
+
+    test("and at a takeover no more among those who have something to come back for", () => {
+      const found = { ...BEFORE, late: late(false) };
+      const reopened = reopenedLedger({ node: "n1", nowMs: 6000, found, retired: [C1, C2] });
+      assert.deepEqual([reopened?.late, reopened?.v3Clients.map(({ name }) => name)], [late(true), ["c2"]]);
+      assert.equal(reopenedLedger({ node: "n1", nowMs: 7000, found: reopened, retired: [C2] }), reopened);
+      const awaiting = entry({ previous: reopened, waiting: { v3: true, v4: false } });
+      assert.deepEqual(
+        awaiting.v3Clients.map(({ name }) => name),
+        ["c2"],
+      );
+    });
+  });
+
   test("lists locks that were there twice running; a release's last entry lists all", () => {
     const looked = { sight: { v3Locks: ["b", "a"] }, lastLocks: new Set(["a"]) };
     assert.deepEqual(entry(looked).v3Locks, [{ key: "a", steady: true }]);

@@ -3,6 +3,7 @@
  * next takeover knows after a crash nearly what it would know after an orderly release; the last entry of a release is
  * complete, because nothing was let in any more when it was written.
  */
+import { deferLate, withoutLate, type LateClient } from "./late.ts";
 
 /** One TCP connection of a client, as the server sees it. */
 export interface ClientConnection {
@@ -51,6 +52,8 @@ export interface Ledger {
   readonly v3Clients: readonly V3Client[];
   readonly v4Clients: readonly V4Client[];
   readonly v3Locks: readonly V3Lock[];
+  /** Who lost something at a grace's limit and has not been told; absent where nobody has. */
+  readonly late?: readonly LateClient[] | undefined;
 }
 
 /** What one look at a serving fileserver shows. */
@@ -81,6 +84,8 @@ export interface LedgerInput {
   readonly previous: Ledger | undefined;
   readonly waiting: Waiting;
   readonly final: boolean;
+  /** As the watch concludes; where nobody concludes anything, who has not been told by now. */
+  readonly late?: readonly LateClient[];
 }
 
 /**
@@ -105,7 +110,17 @@ export function nextLedger(input: LedgerInput): Ledger {
     v3Clients: v3ClientsOf(input),
     v4Clients: v4ClientsOf(input),
     v3Locks: sorted([...v3Locks, ...awaitedLocks], (lock) => lock.key),
+    ...lateOf(input),
   };
+}
+
+function lateOf({ late, previous, sight }: LedgerInput): Pick<Ledger, "late"> {
+  const listed = new Set(sight.unnotified.map(({ name }) => name));
+  return named(late ?? (previous?.late ?? []).filter(({ name, deferred }) => deferred || listed.has(name)));
+}
+
+function named(late: readonly LateClient[]): Pick<Ledger, "late"> {
+  return late.length === 0 ? {} : { late: sorted(late, ({ name }) => name) };
 }
 
 export interface ReopenInput {
@@ -120,15 +135,20 @@ export interface ReopenInput {
 /**
  * The entry of a takeover, before anybody is served: no longer the last word, and it names everybody who is about to be
  * notified. Who has answered is in none of statd's lists until he reclaims; where the fileserver moves again before
- * that, this entry alone knows that he has something to reclaim.
+ * that, this entry alone knows that he has something to reclaim. Who lost something at a limit before is not among them.
  */
 export function reopenedLedger({ node, nowMs, found, retired }: ReopenInput): Ledger | undefined {
-  const named = new Set((found?.v3Clients ?? []).map(({ name }) => name));
-  const added = retired.filter(({ name }) => !named.has(name)).map((client) => ({ ...client, sinceMs: nowMs }));
-  if (added.length === 0 && found?.final !== true) return found;
-  const before = found ?? { node, connections: [], v3Clients: [], v4Clients: [], v3Locks: [] };
-  const v3Clients = sorted([...before.v3Clients, ...added], ({ name }) => name);
-  return { ...before, writtenAtMs: nowMs, final: false, v3Clients };
+  const late = deferLate(found?.late);
+  const known = withoutLate(found?.v3Clients ?? [], late);
+  const names = new Set(known.map(({ name }) => name));
+  const added = withoutLate(retired, late)
+    .filter(({ name }) => !names.has(name))
+    .map((client) => ({ ...client, sinceMs: nowMs }));
+  const before = found ?? { node, connections: [], v4Clients: [], v3Locks: [] };
+  const v3Clients = sorted([...known, ...added], ({ name }) => name);
+  const entry = { ...before, writtenAtMs: nowMs, final: false, v3Clients, ...named(late) };
+  if (found === undefined) return added.length === 0 ? undefined : entry;
+  return sameContent(entry, found) ? found : entry;
 }
 
 function connectionsOf({ sight, previous, waiting }: LedgerInput): readonly ClientConnection[] {

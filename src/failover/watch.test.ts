@@ -3,9 +3,10 @@ import { describe, test } from "node:test";
 import { known } from "../base/observed.ts";
 import { RECLAIM_QUIET_MS, type Inheritance } from "./grace.ts";
 import type { Ledger, ServiceSight } from "./ledger.ts";
-import { beginWatch, watchLook, type WatchOutcome, type WatchStart, type WatchState } from "./watch.ts";
+import { beginWatch, TELL_AGAIN_MS, watchLook, type WatchOutcome, type WatchStart, type WatchState } from "./watch.ts";
 
 const C1 = { name: "c1", addresses: ["10.77.0.21"] };
+const C2 = { name: "c2", addresses: ["10.77.0.22"] };
 const LOCKD = 4001;
 const GAP_MS = 2_000;
 /** Without an answer of its storage a node silences its address: a second, and a look (agent/registration.ts). */
@@ -70,7 +71,7 @@ describe("the watch of a service", () => {
     const second = look(200, { connections: [LOCKD_CONNECTION], v3Locks: ["a"] }, true);
     assert.deepEqual([second.newlyNotified, second.endV3Grace], [["c1"], undefined]);
     const third = look(300, { connections: [LOCKD_CONNECTION], v3Locks: ["a", "b"] });
-    assert.deepEqual(third.endV3Grace, { because: ["all 2 v3 locks are back"], stopNotifier: false });
+    assert.deepEqual(third.endV3Grace, { because: ["all 2 v3 locks are back"], stopNotifier: false, atLimit: false });
     assert.deepEqual([third.grace.v3.lasts, third.grace.v4.lasts], [false, false]);
     assert.equal(look(400, { v3Locks: ["a", "b"] }).endV3Grace, undefined, "ended once");
   });
@@ -186,6 +187,45 @@ describe("the watch of a service", () => {
     test("is not told where no grace ran to its limit: what it holds is new", () => {
       assert.deepEqual(watching(RELEASED, false)(100, back).notifyAtOnce, []);
       assert.deepEqual(watching(RELEASED, false)(30_000, back).notifyAtOnce, []);
+    });
+
+    test("is told again for as long as he seems to be connected: the connection may be older than his absence", () => {
+      const look = watching(CRASHED);
+      const told = (atMs: number): readonly string[] => look(atMs, back).notifyAtOnce;
+      assert.deepEqual(told(20_000), ["c1"]);
+      assert.deepEqual(told(20_000 + TELL_AGAIN_MS - 1), []);
+      assert.deepEqual(told(20_000 + TELL_AGAIN_MS), ["c1"]);
+      assert.deepEqual(told(20_000 + TELL_AGAIN_MS + 400), []);
+      assert.deepEqual(told(20 * 60_000), [], "not for ever");
+    });
+
+    test("is told by an agent that was started anew after the grace, and where he was late before the takeover", () => {
+      for (const deferred of [false, true]) {
+        const entry = { ...ledgerOf(false), late: [{ ...C1, deferred }] };
+        const look = watching({ ledger: known(entry), monitored: known([C1]) }, false);
+        const first = look(100, deferred ? { connections: [nfs] } : back);
+        assert.deepEqual([first.notifyAtOnce, first.listLate], [["c1"], deferred ? [C1] : []]);
+        assert.deepEqual(first.ledger.late, [{ ...C1, deferred: false }]);
+        assert.deepEqual(look(500, { connections: [nfs] }).ledger.late, undefined, "he has been told");
+      }
+    });
+
+    test("is named by the entry that is on the volume before the grace is ended without him", () => {
+      const { endV3Grace, ledger, writeLedger } = watching(CRASHED)(20_000, { unnotified: [C1] });
+      assert.deepEqual([endV3Grace?.atLimit, writeLedger], [true, true]);
+      assert.deepEqual(ledger.late, [{ ...C1, deferred: false }]);
+    });
+
+    test("is not told while the grace after a move lasts, nor waited for", () => {
+      const entry = { ...ledgerOf(true, "a"), late: [{ ...C2, deferred: true }] };
+      const look = watching({ ledger: known(entry), monitored: known([C1, C2]) });
+      const connections = [LOCKD_CONNECTION, { ...LOCKD_CONNECTION, remoteAddress: "10.77.0.22" }];
+      const during = look(100, { connections });
+      assert.deepEqual([during.listLate, during.notifyAtOnce, during.newlyNotified], [[], [], ["c1"]]);
+      assert.deepEqual(during.ledger.late, entry.late);
+      const end = look(200, { connections, v3Locks: ["a"] });
+      assert.equal(end.endV3Grace?.atLimit, false);
+      assert.deepEqual([end.listLate, end.notifyAtOnce], [[C2], ["c2"]]);
     });
 
     test("is left to the notifier that has only just begun while the grace lasts", () => {

@@ -3,8 +3,16 @@
  * of it. Pure: the agent looks, does what is named here, and takes the new state only when it was done.
  */
 import { known } from "../base/observed.ts";
-import { ruleWhileWaiting, v4GraceReasons, type GraceSight, type Inheritance } from "./grace.ts";
-import { nextLedger, sameContent, type Ledger, type ServiceSight, type Waiting } from "./ledger.ts";
+import { expectedClients, ruleWhileWaiting, v4GraceReasons, type GraceSight, type Inheritance } from "./grace.ts";
+import { lateAfterLook } from "./late.ts";
+import {
+  nextLedger,
+  sameContent,
+  type Ledger,
+  type MonitoredClient,
+  type ServiceSight,
+  type Waiting,
+} from "./ledger.ts";
 
 export interface WatchStart {
   readonly node: string;
@@ -35,12 +43,16 @@ export interface WatchState {
   readonly reclaims: string;
   readonly changedAtMs: number;
   readonly lookedAtMs: number;
-  /** Names of clients that were connected when last looked at, and had not answered by the end of the grace. */
-  readonly late: ReadonlySet<string>;
-  /** This watch has seen the grace end at its limit: whoever was not back has lost what it held. */
-  readonly limitReached: boolean;
+  /** Clients that lost something at a limit, have not answered, and are connected, by name. */
+  readonly telling: ReadonlyMap<string, Telling>;
   /** For good: in this grace quiet says nothing any more. */
   readonly interrupted: boolean;
+}
+
+/** Monotonic: since when a client is told that what it held is gone, and when it was told last. */
+export interface Telling {
+  readonly firstMs: number;
+  readonly lastMs: number;
 }
 
 export interface WatchNow {
@@ -52,18 +64,22 @@ export interface WatchNow {
   readonly reachable: boolean;
 }
 
-/** To be done in this order, and then `state` holds. */
+/** To be done, and then `state` holds. */
 export interface WatchOutcome {
   readonly endV3Grace?: {
     readonly because: readonly string[];
     /** Whoever has not answered holds nothing: told later, it would give up locks that it has only taken since. */
     readonly stopNotifier: boolean;
+    /** It ends without somebody: only when the ledger that names him is on the volume. */
+    readonly atLimit: boolean;
   };
   readonly writeLedger: boolean;
   readonly ledger: Ledger;
   readonly state: WatchState;
   readonly graceSight: GraceSight;
   readonly grace: { readonly v3: GracePart; readonly v4: GracePart };
+  /** Clients that lost something at a limit before the takeover: may be notified now, and are put into the list. */
+  readonly listLate: readonly MonitoredClient[];
   /**
    * Clients that have come back after the grace and do not know yet that what they held is gone: to be told at once.
    * They give up everything when they hear of it, and the notifier's next attempt may be minutes away.
@@ -79,6 +95,14 @@ export interface GracePart {
   readonly endsWithinS?: number;
 }
 
+/**
+ * A connection says little: one that stands since before the client was cut off looks the same when it is back. So who
+ * has one is told again and again; sm-notify itself waits so long for a first answer (sm-notify(8)).
+ */
+export const TELL_AGAIN_MS = 2_000;
+/** sm-notify gives up then, and nfsd has long closed a connection without a request (svc_age_temp_xprts, net/sunrpc/svc_xprt.c). */
+const TELL_FOR_MS = 15 * 60_000;
+
 export function beginWatch({ written, v3GraceLasts, keptOut, startedMs }: WatchStart): WatchState {
   return {
     waiting: { v3: v3GraceLasts, v4: true },
@@ -88,8 +112,7 @@ export function beginWatch({ written, v3GraceLasts, keptOut, startedMs }: WatchS
     reclaims: "",
     changedAtMs: startedMs,
     lookedAtMs: startedMs,
-    late: new Set(),
-    limitReached: false,
+    telling: new Map(),
     interrupted: v3GraceLasts && keptOut,
   };
 }
@@ -101,7 +124,8 @@ export function watchLook(start: WatchStart, state: WatchState, look: ServiceSig
   const changedAtMs = reclaims === state.reclaims ? state.changedAtMs : now.monotonicMs;
   const gap = now.monotonicMs - state.lookedAtMs > start.gapMs;
   const interrupted = state.interrupted || (state.waiting.v3 && (!now.reachable || gap));
-  const newlyNotified = (start.inherited.monitored.known ? start.inherited.monitored.value : [])
+  const expected = expectedClients(start.inherited);
+  const newlyNotified = (expected.known ? expected.value : [])
     .map((one) => one.name)
     .filter((name) => !unnotified.includes(name) && !state.notifiedAtMs.has(name));
   const notifiedAtMs = new Map([
@@ -118,13 +142,21 @@ export function watchLook(start: WatchStart, state: WatchState, look: ServiceSig
     elapsedMs: now.monotonicMs - start.startedMs,
   };
   const ruling = state.waiting.v3 ? ruleWhileWaiting(start.inherited, known(graceSight), start.limitMs) : undefined;
-  const limitReached = graceSight.elapsedMs >= start.limitMs;
+  const atLimit = ruling?.end === true && graceSight.elapsedMs >= start.limitMs;
   const waiting: Waiting = { v3: ruling?.end === false, v4: state.waiting.v4 && now.v4GraceLasts };
-  const stopNotifier = ruling?.end === true && unnotified.length > 0 && !limitReached;
-  // By the look that ends the grace, too: where nothing changes there may be none after it for a long time.
+  const stopNotifier = ruling?.end === true && unnotified.length > 0 && !atLimit;
   // After any other end nobody had anything to lose: a list that a dead agent has left behind names holders of new locks.
-  const gaveUp = state.limitReached || (ruling?.end === true && limitReached);
-  const late = gaveUp ? backUnnotified(look) : [];
+  const { late, list } = lateAfterLook({
+    before: state.written?.late ?? [],
+    unnotified: look.unnotified,
+    graceLasts: waiting.v3,
+    endsAtLimit: atLimit,
+    listDropped: stopNotifier,
+  });
+  // By the look that ends the grace, too: where nothing changes there may be none after it for a long time.
+  const telling = waiting.v3
+    ? new Map<string, Telling>()
+    : tell(connectedOf(late, look), state.telling, now.monotonicMs);
   const ledger = nextLedger({
     node: start.node,
     nowMs: now.wallMs,
@@ -134,12 +166,13 @@ export function watchLook(start: WatchStart, state: WatchState, look: ServiceSig
     previous: state.written,
     waiting,
     final: false,
+    late,
   });
   const endsWithinS = Math.max(0, Math.ceil((start.limitMs - graceSight.elapsedMs) / 1000));
   const part = (lasts: boolean, because: () => readonly string[]): GracePart =>
     lasts ? { lasts, because: because(), endsWithinS } : { lasts, because: [] };
   return {
-    ...(ruling?.end === true ? { endV3Grace: { because: ruling.because, stopNotifier } } : {}),
+    ...(ruling?.end === true ? { endV3Grace: { because: ruling.because, stopNotifier, atLimit } } : {}),
     writeLedger: state.written === undefined || !sameContent(ledger, state.written),
     ledger,
     state: {
@@ -150,8 +183,7 @@ export function watchLook(start: WatchStart, state: WatchState, look: ServiceSig
       reclaims,
       changedAtMs,
       lookedAtMs: now.monotonicMs,
-      late: new Set(late),
-      limitReached: gaveUp,
+      telling,
       interrupted,
     },
     graceSight,
@@ -159,13 +191,30 @@ export function watchLook(start: WatchStart, state: WatchState, look: ServiceSig
       v3: part(waiting.v3, () => ruling?.because ?? []),
       v4: part(waiting.v4, () => v4GraceReasons(state.written, look)),
     },
-    notifyAtOnce: late.filter((name) => !state.late.has(name)),
+    listLate: list,
+    notifyAtOnce: [...telling].filter(([, { lastMs }]) => lastMs === now.monotonicMs).map(([name]) => name),
     newlyNotified,
   };
 }
 
 /** By whatever connection: NFS comes back before the lock manager. */
-function backUnnotified({ unnotified, connections }: ServiceSight): readonly string[] {
+function connectedOf(late: readonly MonitoredClient[], { connections }: ServiceSight): readonly string[] {
   const back = new Set(connections.map((one) => one.remoteAddress));
-  return unnotified.filter(({ addresses }) => addresses.some((address) => back.has(address))).map(({ name }) => name);
+  return late.filter(({ addresses }) => addresses.some((address) => back.has(address))).map(({ name }) => name);
+}
+
+/** Who is told by this look has its time. */
+function tell(
+  names: readonly string[],
+  before: ReadonlyMap<string, Telling>,
+  nowMs: number,
+): ReadonlyMap<string, Telling> {
+  return new Map(
+    names.map((name): readonly [string, Telling] => {
+      const told = before.get(name);
+      if (told === undefined) return [name, { firstMs: nowMs, lastMs: nowMs }];
+      const again = nowMs - told.lastMs >= TELL_AGAIN_MS && nowMs - told.firstMs < TELL_FOR_MS;
+      return [name, again ? { ...told, lastMs: nowMs } : told];
+    }),
+  );
 }

@@ -3,6 +3,7 @@
  * was told is remembered here, and nothing may be taken back of it.
  */
 import type { ClientConnection, MonitoredClient, V4Client } from "../failover/ledger.ts";
+import { TELL_AGAIN_MS } from "../failover/watch.ts";
 import { after, newOwner, resume, spawn, type Owner, type Task } from "./events.ts";
 import { servedBy } from "./network.ts";
 import { changed, forgetV4, lockRequest, reclaimComplete, reclaimRequest, type LockAnswer } from "./server.ts";
@@ -31,7 +32,11 @@ export interface Client {
   acknowledged: number;
   readonly locks: Set<number>;
   /** By lock: which server gave it, and when. */
-  readonly taken: Map<number, { readonly server: number; readonly atMs: number }>;
+  readonly taken: Map<number, Taken>;
+  /** A grace has run to its limit without it, and it does not know that what it held is gone. */
+  untold: boolean;
+  /** The same, when it was notified last: everything that it has is gone. */
+  toldLate: boolean;
   /** Server that it has an NFSv4 session with. */
   session: number;
   reclaiming: boolean;
@@ -39,6 +44,13 @@ export interface Client {
   notifications: number;
   /** How long its application rests between two operations, at most. */
   readonly restMs: number;
+}
+
+export interface Taken {
+  readonly server: number;
+  readonly atMs: number;
+  /** By a client that could not have been told yet that everything it has is gone: this is lost with the rest. */
+  readonly atRisk: boolean;
 }
 
 /** The same in every look; made once. */
@@ -75,6 +87,8 @@ export function newClient(index: number, protocol: "v3" | "v4", restMs: number):
     acknowledged: 0,
     locks: new Set(),
     taken: new Map(),
+    untold: false,
+    toldLate: false,
     session: 0,
     reclaiming: false,
     notifications: 0,
@@ -264,7 +278,8 @@ function* lock(world: World, client: Client): Task {
   world.tally.locks += 1;
   world.trace?.(world.events.nowMs, client.name, `has lock ${wanted}`);
   client.locks.add(wanted);
-  client.taken.set(wanted, { server: client.answeredBy, atMs: world.events.nowMs });
+  const atRisk = client.untold && !couldHaveBeenTold(world, client);
+  client.taken.set(wanted, { server: client.answeredBy, atMs: world.events.nowMs, atRisk });
   world.held[wanted] = client.index;
 }
 
@@ -296,9 +311,14 @@ function toLockd(node: SimNode, server: Server, client: Client): void {
 export function notified(world: World, client: Client): void {
   if (client.protocol === "v4") return;
   client.notifications += 1;
+  client.toldLate ||= client.untold;
+  client.untold = false;
   if (client.reclaiming) return;
   client.reclaiming = true;
-  spawn(world.events, client.owner, reclaimAll(world, client), () => (client.reclaiming = false));
+  spawn(world.events, client.owner, reclaimAll(world, client), () => {
+    client.reclaiming = false;
+    client.toldLate = false;
+  });
 }
 
 /** Begins anew where the server has restarted once more (reclaimer, fs/lockd/clntlock.c). */
@@ -326,40 +346,30 @@ function* reclaimEach(world: World, client: Client, notifications: number): Task
       RECLAIM_RETRY_MS_MAX,
     );
     if (answer === "denied" && world.conditions.statdDied) giveUp(world, client, lock);
-    else if (isLate(world, client)) {
-      if (couldHaveBeenTold(world, client, lock))
-        lose(world, client, lock, "was notified so late that it gave up what it had taken since,");
-      else giveUp(world, client, lock);
-    } else if (answer !== "granted") lose(world, client, lock, "was refused its reclaim");
+    else if (client.toldLate && client.taken.get(lock)?.atRisk === true) giveUp(world, client, lock);
+    else if (client.toldLate)
+      lose(world, client, lock, "was notified so late that it gave up what it had taken since,");
+    else if (answer !== "granted") lose(world, client, lock, "was refused its reclaim");
   }
 }
 
-/** Notified only after the grace had run to its limit without it, it learns that what it had is gone; all of it. */
-function isLate(world: World, client: Client): boolean {
-  const server = servedBy(world, client)?.site.server;
-  return server?.reachedLimit === true && client.awayMs > server.startedMs;
-}
+/** Who is back is told again after so long (failover/watch.ts), by the next look. */
+const TOLD_WITHIN_MS = TELL_AGAIN_MS + 1_000;
 
-/** Who is back for so long is notified at the server's next look. */
-const NOTIFIED_WITHIN_MS = 2_000;
-
-/** It took the lock when it had been back for so long, and the server's watch had been undisturbed. */
-function couldHaveBeenTold(world: World, client: Client, lock: number): boolean {
+/** It has been back for so long, and the server's watch has been undisturbed. */
+function couldHaveBeenTold(world: World, client: Client): boolean {
   const node = servedBy(world, client);
-  const taken = client.taken.get(lock);
   const watch = node?.agent?.watch;
-  if (
-    node === undefined ||
-    watch === undefined ||
-    !watch.start.v3GraceLasts ||
-    taken?.server !== node.site.server?.number
-  )
-    return false;
-  const sinceMs = (taken?.atMs ?? 0) - NOTIFIED_WITHIN_MS;
-  // An agent that was started in the midst of a grace learns of its end by the limit, counted from its own start.
-  const graceSeenToEndMs = watch.start.startedMs + world.fileserver.nfs.graceS * 1000;
-  const disturbedMs = Math.max(client.awayMs, client.answeredFirstMs, graceSeenToEndMs, node.thawedMs);
-  return disturbedMs < sinceMs && (node.site.server?.graceEndedMs ?? Infinity) < sinceMs;
+  const { graceEndedMs } = node?.site.server ?? {};
+  if (node === undefined || watch === undefined || graceEndedMs === undefined) return false;
+  const disturbedMs = Math.max(
+    client.awayMs,
+    client.answeredFirstMs,
+    graceEndedMs,
+    watch.start.startedMs,
+    node.thawedMs,
+  );
+  return disturbedMs < world.events.nowMs - TOLD_WITHIN_MS;
 }
 
 /** Without statd lockd refuses a reclaim for good, and no order of steps can help that. */

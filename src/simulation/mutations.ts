@@ -139,7 +139,7 @@ const GRACE: readonly Mutation[] = [
       if (!state.waiting.v3 || outcome.endV3Grace !== undefined || look.unnotified.length > 0) return outcome;
       return {
         ...outcome,
-        endV3Grace: { because: ["seeded bug"], stopNotifier: false },
+        endV3Grace: { because: ["seeded bug"], stopNotifier: false, atLimit: false },
         state: { ...outcome.state, waiting: { ...outcome.state.waiting, v3: false } },
       };
     },

@@ -4,6 +4,7 @@
  */
 import { after, raise } from "./events.ts";
 import { servedBy } from "./network.ts";
+import { lockdGraceS } from "../failover/grace.ts";
 import type { Ledger, ServiceSight } from "../failover/ledger.ts";
 import { whenStorage } from "./storage-path.ts";
 import { change, sync } from "./volume.ts";
@@ -41,9 +42,10 @@ export function startServer(world: World, node: SimNode): void {
   world.trace?.(events.nowMs, node.name, `nfsd ${server.number} runs; ${mayReclaim.size} v4 clients may reclaim`);
   if (!server.v4GraceLasts) checkGraceEnd(world, node, server, "v4", false);
   after(events, node.owner, fileserver.nfs.graceS * 1000, () => {
-    if (node.site.server !== server) return;
-    if (server.v3GraceLasts) endV3Grace(world, node, server, true);
-    if (server.v4GraceLasts) endV4Grace(world, node, server, true);
+    if (node.site.server === server && server.v4GraceLasts) endV4Grace(world, node, server, true);
+  });
+  after(events, node.owner, lockdGraceS(fileserver.nfs.graceS) * 1000, () => {
+    if (node.site.server === server && server.v3GraceLasts) endV3Grace(world, node, server, true);
   });
 }
 
@@ -70,6 +72,8 @@ export function endV3Grace(world: World, node: SimNode, server: Server, atLimit:
   if (!server.v3GraceLasts) return;
   server.v3GraceLasts = false;
   server.reachedLimit = atLimit;
+  const untold = atLimit ? stateMount(node)?.view.retired : undefined;
+  for (const client of world.clients) if (untold?.has(client.index) === true) client.untold = true;
   server.graceEndedMs = world.events.nowMs;
   world.trace?.(world.events.nowMs, node.name, "lockd's grace has ended");
   checkGraceEnd(world, node, server, "v3", atLimit);
@@ -78,6 +82,8 @@ export function endV3Grace(world: World, node: SimNode, server: Server, atLimit:
 function endV4Grace(world: World, node: SimNode, server: Server, atLimit: boolean): void {
   if (!server.v4GraceLasts) return;
   server.v4GraceLasts = false;
+  // Without its daemon nothing is struck from the database (nfsd4_cld_grace_done, fs/nfsd/nfs4recover.c).
+  if (!node.site.nfsdcld && node.site.requestsHeld) return;
   const state = stateMount(node);
   // nfsdcld does one thing after the other: what it was told before comes before.
   whenStorage(node, () => {
@@ -101,11 +107,13 @@ function checkGraceEnd(world: World, node: SimNode, server: Server, protocol: "v
     const client = holder === undefined ? undefined : world.clients[holder];
     if (client === undefined || client.protocol !== protocol || server.locks.get(lock) === client.index) continue;
     const contactMs = client.answeredBy === server.number ? client.answeredFirstMs : undefined;
-    const limitMs = server.startedMs + world.fileserver.nfs.graceS * 1000;
+    const limitMs = world.events.nowMs;
     const hadTime = contactMs !== undefined && contactMs <= limitMs - RECLAIM_TIME_MS && client.awayMs < contactMs;
+    // It is told when this grace is over, and gives up what it has taken in the moment before the move, too.
+    const atRisk = client.untold && client.taken.get(lock)?.atRisk === true;
     // Cut off in the midst of reclaiming, a client is waited for by what the ledger has of it: not by the newest locks.
     const interrupted = client.interruptedMs >= (server.openedMs ?? Infinity) && !server.awaited.has(lockKey(lock));
-    if ((atLimit && !hadTime) || (protocol === "v3" && interrupted)) {
+    if ((atLimit && !hadTime) || (protocol === "v3" && interrupted) || atRisk) {
       world.held[lock] = undefined;
       world.tally.givenUp += 1;
       world.trace?.(world.events.nowMs, client.name, `lock ${lock} is given up: it could not come back in time`);
@@ -270,6 +278,11 @@ export function sightOf(world: World, server: Server, view: Disk): ServiceSight 
 
 export function lockKey(lock: number): string {
   return `data:${100 + lock}:0-EOF`;
+}
+
+/** By statd's name for them. */
+export function clientsNamed(world: World, name: string): readonly number[] {
+  return world.facts.filter(({ monitored }) => monitored.name === name).map(({ index }) => index);
 }
 
 export function ledgerOn(disk: Disk): Ledger | undefined {

@@ -7,7 +7,7 @@ import { startNotifier } from "./client.ts";
 import { quick, volumeOf, type SimDeeds } from "./deed.ts";
 import type { Task } from "./events.ts";
 import { lasts } from "./run-graph.ts";
-import { changed, endV3Grace, startServer, stateMount } from "./server.ts";
+import { changed, clientsNamed, endV3Grace, startServer, stateMount } from "./server.ts";
 import { scsi, whenStorage } from "./storage-path.ts";
 import { mayWrite, reserve } from "./storage.ts";
 import { change, mount, sync } from "./volume.ts";
@@ -107,7 +107,7 @@ export const takeoverDeeds: SimDeeds<TakeoverKind> = {
     found.ledger = readLedger(state.view);
     const last = found.ledger.known ? found.ledger.value : undefined;
     const isAsked = last?.final === true || world.logic.ways.notifiesLedgerClients === "always";
-    const expected = (isAsked ? (last?.v3Clients ?? []) : []).flatMap(({ name }) => indexOf(world, name));
+    const expected = (isAsked ? (last?.v3Clients ?? []) : []).flatMap(({ name }) => clientsNamed(world, name));
     change(state, (disk) => {
       for (const client of [...disk.monitored, ...expected]) disk.retired.add(client);
       disk.monitored.clear();
@@ -128,9 +128,12 @@ export const takeoverDeeds: SimDeeds<TakeoverKind> = {
     const { nowMs } = world.events;
     const entry = world.logic.reopenedLedger({ node: node.name, nowMs, found: before, retired });
     found.reopened = entry;
-    if (ledger.known && entry === before) return undefined;
-    change(state, (disk) => void (disk.ledger = entry));
-    return sync(world, node, state) ? undefined : "could not be written";
+    const same = ledger.known && entry === before;
+    if (!same) change(state, (disk) => void (disk.ledger = entry));
+    if (!same && !sync(world, node, state)) return "could not be written";
+    for (const index of (entry?.late ?? []).flatMap(({ name }) => clientsNamed(world, name)))
+      change(state, (disk) => disk.retired.delete(index));
+    return undefined;
   },
 
   "start-nfsdcld": quick(60, ({ node }) => {
@@ -187,10 +190,6 @@ function readLedger({ ledger }: Disk): Observed<Ledger | undefined> {
   return ledger === "damaged" ? unknown("it cannot be understood") : known(ledger);
 }
 
-function indexOf(world: World, name: MonitoredClient["name"]): readonly number[] {
-  return world.facts.filter(({ monitored }) => monitored.name === name).map(({ index }) => index);
-}
-
 function runs({ site }: SimNode, name: string): boolean {
   return name === "rpcbind" ? site.rpcbind : name === "rpc.mountd" ? site.mountd : site.statd;
 }
@@ -221,5 +220,6 @@ function describeInheritance(ledger: Ledger | undefined, retired: readonly Monit
   if (ledger === undefined) return "finds no ledger";
   const locks = ledger.v3Locks.map(({ key }) => key.split(":")[1]).join(" ") || "none";
   const kind = ledger.final ? "final" : "unfinished";
-  return `finds a ${kind} ledger: clients ${names(ledger.v3Clients)}, locks ${locks}; to be notified: ${names(retired)}`;
+  const late = ledger.late === undefined ? "" : `; late: ${names(ledger.late)}`;
+  return `finds a ${kind} ledger: clients ${names(ledger.v3Clients)}, locks ${locks}; to be notified: ${names(retired)}${late}`;
 }

@@ -5,10 +5,19 @@ import type { Ledger } from "../failover/ledger.ts";
 import { beginWatch } from "../failover/watch.ts";
 import { startNotifier } from "./client.ts";
 import { newSignal, raise, spawn, waitAtMost, type Task } from "./events.ts";
-import { endV3Grace, ledgerOn, sightOf, stateMount } from "./server.ts";
+import { clientsNamed, endV3Grace, ledgerOn, sightOf, stateMount } from "./server.ts";
 import { whenStorage } from "./storage-path.ts";
 import { change, sync } from "./volume.ts";
-import { isOpen, type SimAgent, type SimNode, type SimWatch, type WatchEnd, type World } from "./world.ts";
+import {
+  isOpen,
+  type Mount,
+  type Server,
+  type SimAgent,
+  type SimNode,
+  type SimWatch,
+  type WatchEnd,
+  type World,
+} from "./world.ts";
 
 const LOOK_INTERVAL_MS = 400;
 const GRACE_INTERVAL_MS = 100;
@@ -93,8 +102,8 @@ function* lookAgainAndAgain(world: World, node: SimNode, watch: SimWatch): Task 
     watch.unchanged += 1;
     if (waits) yield Math.min(GRACE_INTERVAL_MS_MAX, GRACE_INTERVAL_MS * watch.unchanged);
     else {
-      // The third look that shows the same can change nothing.
-      if (watch.unchanged >= IDLE_LOOKS) yield watch.news;
+      // The third look that shows the same can change nothing, but that somebody is to be told again.
+      if (watch.unchanged >= IDLE_LOOKS && watch.state.telling.size === 0) yield watch.news;
       yield world.random.between(LOOK_INTERVAL_MS / 8, LOOK_INTERVAL_MS);
     }
     if (watch.stopped) return;
@@ -108,35 +117,42 @@ function* lookOnce(world: World, node: SimNode, watch: SimWatch): Task {
   const { nowMs } = world.events;
   const now = { monotonicMs: nowMs, wallMs: nowMs, v4GraceLasts: server.v4GraceLasts, reachable: isOpen(node) };
   const outcome = world.logic.watchLook(watch.start, watch.state, sightOf(world, server, state.view), now);
-  if (outcome.endV3Grace !== undefined) {
-    if (outcome.endV3Grace.stopNotifier) {
-      node.site.notifier = false;
-      change(state, (disk) => disk.retired.clear());
-    }
-    yield world.random.between(2, 15);
-    if (node.site.server === server)
-      endV3Grace(world, node, server, world.events.nowMs >= server.startedMs + watch.start.limitMs);
+  const end = outcome.endV3Grace;
+  if (end?.stopNotifier === true) {
+    node.site.notifier = false;
+    change(state, (disk) => disk.retired.clear());
   }
-  if (outcome.writeLedger) {
-    const written = newSignal();
-    let good = false;
-    let ended = false;
-    yield world.random.between(2, 15);
-    whenStorage(node, () => {
-      ended = true;
-      if (node.site.mounts[0] === state) {
-        change(state, (disk) => void (disk.ledger = outcome.ledger));
-        good = sync(world, node, state);
-      }
-      raise(written);
-    });
-    // A write that hangs is given up only with its node.
-    if (!ended) yield written;
-    if (!good) return;
-  }
+  if (end?.atLimit === false) yield* endGrace(world, node, server, false);
+  for (const index of outcome.listLate.flatMap(({ name }) => clientsNamed(world, name)))
+    change(state, (disk) => disk.retired.add(index));
+  if (outcome.writeLedger && !(yield* writeLedger(world, node, state, outcome.ledger))) return;
+  if (end?.atLimit === true) yield* endGrace(world, node, server, true);
   watch.state = outcome.state;
   if (outcome.notifyAtOnce.length > 0) {
     yield world.random.between(2, 15);
     if (node.site.server === server) startNotifier(world, node);
   }
+}
+
+function* endGrace(world: World, node: SimNode, server: Server, atLimit: boolean): Task {
+  yield world.random.between(2, 15);
+  if (node.site.server === server) endV3Grace(world, node, server, atLimit);
+}
+
+function* writeLedger(world: World, node: SimNode, state: Mount, ledger: Ledger): Task<boolean> {
+  const written = newSignal();
+  let good = false;
+  let ended = false;
+  yield world.random.between(2, 15);
+  whenStorage(node, () => {
+    ended = true;
+    if (node.site.mounts[0] === state) {
+      change(state, (disk) => void (disk.ledger = ledger));
+      good = sync(world, node, state);
+    }
+    raise(written);
+  });
+  // A write that hangs is given up only with its node.
+  if (!ended) yield written;
+  return good;
 }

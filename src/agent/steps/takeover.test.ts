@@ -1,6 +1,6 @@
 /** Steps that need nothing but a folder; the rest needs a node, and is tested in the lab. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
@@ -56,6 +56,19 @@ describe("reopening the ledger", () => {
     assert.deepEqual(names, ["c1", "c2"]);
     assert.deepEqual(found.inherited?.ledger, known(ENTRY), "the ruling goes by what was found");
     assert.equal((await reopen(C2, C1)).outcome, "already");
+  });
+
+  test("who lost something at a limit before is off the list of those to be notified, once the entry says so", async () => {
+    const retired = join(folder.path, "notify/sm.bak");
+    mkdirSync(retired, { recursive: true });
+    for (const name of ["c1", "c2"]) writeFileSync(join(retired, name), name);
+    await writeLedger(folder, { ...ENTRY, late: [{ ...C1, deferred: false }] });
+    const { found, names } = await reopen(C1, C2);
+    assert.deepEqual([names, found.reopened?.late], [["c2"], [{ ...C1, deferred: true }]]);
+    assert.deepEqual(readdirSync(retired), ["c2"]);
+    writeFileSync(join(retired, "c1"), "killed before it was taken off");
+    assert.equal((await reopen(C1, C2)).outcome, "already");
+    assert.deepEqual(readdirSync(retired), ["c2"]);
   });
 
   test("of a volume that was never served, and where nobody can understand the entry", async () => {

@@ -35,6 +35,7 @@ import {
   prepareStateFolder,
   stateFolder,
   turnToVolume,
+  unretire,
   type StateFolder,
 } from "../state-folder.ts";
 import { nextTerm } from "../term.ts";
@@ -249,10 +250,13 @@ export async function reopenLedger(
   const retired = inherited?.monitored.known === true ? inherited.monitored.value : [];
   const entry = reopenedLedger({ node: node.name, nowMs: node.clock.wallMs(), found: before, retired });
   found.reopened = entry;
-  if (ledger.known && entry === before) return { outcome: "already" };
-  if (entry === undefined) await forgetLedger(folder);
-  else await writeLedger(folder, entry);
-  return undefined;
+  const same = ledger.known && entry === before;
+  if (!same) await (entry === undefined ? forgetLedger(folder) : writeLedger(folder, entry));
+  await unretire(
+    folder,
+    (entry?.late ?? []).map(({ name }) => name),
+  );
+  return same ? { outcome: "already" } : undefined;
 }
 
 /** Clients are not kept waiting for a number: without it the directors go by what the nodes say. */
