@@ -11,6 +11,19 @@ import {
   type StepGraph,
 } from "./step.ts";
 
+/**
+ * What dies with statd. nfsdcld, too, while nfsd's grace lasts: where the stop hangs, nfsd ends that grace by itself and
+ * has whoever has not said that he is done struck from the database, though his requests were held. Without the daemon
+ * nothing is struck, and the next start finds the list with which this grace began (sqlite_grace_start, nfs-utils
+ * utils/nfsdcld/sqlite.c); only reclaims were granted in it, so nobody else is missed.
+ */
+export function daemonsBeforeStop(v4GraceLasts: boolean): readonly string[] {
+  return v4GraceLasts ? [...STATD_NAMES, "nfsdcld"] : STATD_NAMES;
+}
+
+/** They hold nothing, but would tell lockd and clients the wrong thing if they ended politely. */
+const STATD_NAMES = ["rpcbind", "rpc.statd", "sm-notify"];
+
 /** @param successorSystemId the node that takes over next, where that is known: it is spared the writing of the label. */
 export function releaseGraph(fileserver: FileserverSpec, successorSystemId?: string): StepGraph {
   const handedOver = successorSystemId === undefined ? [] : handOverSteps(fileserver, successorSystemId);

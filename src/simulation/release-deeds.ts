@@ -90,12 +90,17 @@ export const releaseDeeds: SimDeeds<ReleaseKind> = {
     return undefined;
   },
 
-  "kill-statd": quick(10, ({ node }) => {
-    node.site.statd = false;
-    node.site.rpcbind = false;
-    node.site.notifier = false;
-    return undefined;
-  }),
+  *"kill-statd"({ world, node, command }, { endWatch }) {
+    const { waiting } = yield* endWatch();
+    const names = world.logic.daemonsBeforeStop(waiting.v4);
+    return yield* command(10, (ended) => {
+      node.site.statd = false;
+      node.site.rpcbind = false;
+      node.site.notifier = false;
+      if (names.includes("nfsdcld")) node.site.nfsdcld = false;
+      ended();
+    });
+  },
 
   *"stop-nfsd"({ world, node, command }) {
     if (node.site.server === undefined) return undefined;

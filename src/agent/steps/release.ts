@@ -2,6 +2,7 @@
 import { rm } from "node:fs/promises";
 import { Fault, messageOf } from "../../base/fault.ts";
 import { nextLedger } from "../../failover/ledger.ts";
+import { daemonsBeforeStop } from "../../failover/release.ts";
 import { parseReceiveQueues, parseSendQueues } from "../../linux/proc-net-tcp.ts";
 import { claim, deactivateVolume, mapperName } from "../../lvm/volume-group.ts";
 import type { FileserverSpec } from "../../model/spec.ts";
@@ -64,10 +65,8 @@ const UDEV_NOTICES_MS = 100;
 const UDEV_BOUND_MS = 500;
 const UDEV_INTERVAL_MS = 20;
 
-/** Daemons that hold nothing but would tell lockd and clients the wrong thing if they ended politely. */
-const STATD_NAMES = ["rpcbind", "rpc.statd", "sm-notify"];
 /** By name, because the holder's own commands run in the same scope at the same time. */
-const DAEMON_NAMES = [...STATD_NAMES, "rpc.mountd", "nfsdcld"];
+const DAEMON_NAMES = [...daemonsBeforeStop(true), "rpc.mountd"];
 
 export const releaseSteps: ReleaseSteps = {
   "sync-volumes": async ({ fileserver }, context, boundMs) => {
@@ -159,8 +158,9 @@ export const releaseSteps: ReleaseSteps = {
   },
 
   "kill-statd": async ({ fileserver }, context, boundMs) => {
+    const names = daemonsBeforeStop((await context.endWatch()).waiting.v4);
     const victims = async (): Promise<readonly ScopeProcess[]> =>
-      (await scopeProcesses(fileserver.name)).filter((process) => STATD_NAMES.includes(process.name));
+      (await scopeProcesses(fileserver.name)).filter((process) => names.includes(process.name));
     const first = await victims();
     for (const victim of first) endProcess(victim.pid);
     // Gone, and not only about to go: one last request of lockd's would still take a client from the list.
