@@ -111,20 +111,21 @@ export function watchService(watched: Watched, deeds: ServiceDeeds = serviceDeed
     if (end?.atLimit === true) await endV3Grace(end, outcome.graceSight);
     ({ state } = outcome);
     view = { look, ledger: outcome.ledger, inherited, graceSight: outcome.graceSight, grace: outcome.grace };
-    if (outcome.notifyAtOnce.length > 0) await notifyAtOnce(outcome.notifyAtOnce);
+    if (outcome.notifyAtOnce.length > 0) await notifyAtOnce(outcome.notifyAtOnce, outcome.state.waiting.v3);
     if (now.monotonicMs - forgottenAtMs < FORGET_INTERVAL_MS || state.waiting.v4) return;
     forgottenAtMs = now.monotonicMs;
     if (someoneSilent(look)) await deeds.forgetDeadClients(sayOnce);
   }
 
-  async function notifyAtOnce(names: readonly string[]): Promise<void> {
+  async function notifyAtOnce(names: readonly string[], inTime: boolean): Promise<void> {
+    const what = inTime ? "to reclaim their locks" : "after the grace that their locks are gone";
     const who = names.join(", ");
     try {
       await deeds.notifyAtOnce();
-      node.log(`${fileserver.name}: back after the grace, and told that their locks are gone: ${who}`);
+      sayOnce(`are connected, and are told again and again ${what}: ${who}`);
     } catch (error) {
       // The notifier of the takeover still tries, in its own time.
-      node.log(`${fileserver.name}: could not be told at once that their locks are gone: ${who}: ${messageOf(error)}`);
+      sayOnce(`could not be told at once ${what}: ${who}: ${messageOf(error)}`);
     }
   }
 

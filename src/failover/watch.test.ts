@@ -228,8 +228,12 @@ describe("the watch of a service", () => {
       assert.deepEqual([end.listLate, end.notifyAtOnce], [[C2], ["c2"]]);
     });
 
-    test("is left to the notifier that has only just begun while the grace lasts", () => {
-      assert.deepEqual(watching(CRASHED)(100, back).notifyAtOnce, []);
+    test("is left to the notifier that has only just begun while the grace lasts, and told again after a while", () => {
+      const look = watching(CRASHED);
+      const told = (atMs: number): readonly string[] => look(atMs, back).notifyAtOnce;
+      assert.deepEqual([told(100), told(TELL_AGAIN_MS)], [[], []]);
+      assert.deepEqual(told(100 + TELL_AGAIN_MS), ["c1"], "the notifier's own attempts become rarer than that");
+      assert.deepEqual(told(20_000), ["c1"], "and by the look that ends it");
     });
   });
 

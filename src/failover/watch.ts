@@ -4,7 +4,7 @@
  */
 import { known } from "../base/observed.ts";
 import { expectedClients, ruleWhileWaiting, v4GraceReasons, type GraceSight, type Inheritance } from "./grace.ts";
-import { lateAfterLook } from "./late.ts";
+import { lateAfterLook, withoutLate } from "./late.ts";
 import {
   nextLedger,
   sameContent,
@@ -43,13 +43,13 @@ export interface WatchState {
   readonly reclaims: string;
   readonly changedAtMs: number;
   readonly lookedAtMs: number;
-  /** Clients that lost something at a limit, have not answered, and are connected, by name. */
+  /** Clients that have not answered and are connected, by name: while the grace lasts, and where they were late for it. */
   readonly telling: ReadonlyMap<string, Telling>;
   /** For good: in this grace quiet says nothing any more. */
   readonly interrupted: boolean;
 }
 
-/** Monotonic: since when a client is told that what it held is gone, and when it was told last. */
+/** Monotonic: since when a client is told, and when it was told last. The takeover itself tells everybody once. */
 export interface Telling {
   readonly firstMs: number;
   readonly lastMs: number;
@@ -81,8 +81,9 @@ export interface WatchOutcome {
   /** Clients that lost something at a limit before the takeover: may be notified now, and are put into the list. */
   readonly listLate: readonly MonitoredClient[];
   /**
-   * Clients that have come back after the grace and do not know yet that what they held is gone: to be told at once.
-   * They give up everything when they hear of it, and the notifier's next attempt may be minutes away.
+   * Clients that have come back and have not been told: to be told at once, because the notifier's next attempt may be
+   * minutes away. While the grace lasts they would come too late for it; after it they give up everything when they hear
+   * of it, with what they have taken since.
    */
   readonly notifyAtOnce: readonly string[];
   /** Clients that have answered since the last look. */
@@ -154,9 +155,9 @@ export function watchLook(start: WatchStart, state: WatchState, look: ServiceSig
     listDropped: stopNotifier,
   });
   // By the look that ends the grace, too: where nothing changes there may be none after it for a long time.
-  const telling = waiting.v3
-    ? new Map<string, Telling>()
-    : tell(connectedOf(late, look), state.telling, now.monotonicMs);
+  const untold = waiting.v3 ? withoutLate(look.unnotified, late) : late;
+  const toldBefore = state.waiting.v3 === waiting.v3 ? state.telling : new Map<string, Telling>();
+  const telling = tell(connectedOf(untold, look), toldBefore, now.monotonicMs);
   const ledger = nextLedger({
     node: start.node,
     nowMs: now.wallMs,
@@ -192,7 +193,9 @@ export function watchLook(start: WatchStart, state: WatchState, look: ServiceSig
       v4: part(waiting.v4, () => v4GraceReasons(state.written, look)),
     },
     listLate: list,
-    notifyAtOnce: [...telling].filter(([, { lastMs }]) => lastMs === now.monotonicMs).map(([name]) => name),
+    notifyAtOnce: [...telling].flatMap(([name, { firstMs, lastMs }]) =>
+      lastMs === now.monotonicMs && (firstMs < lastMs || !waiting.v3) ? [name] : [],
+    ),
     newlyNotified,
   };
 }

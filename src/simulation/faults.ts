@@ -185,6 +185,20 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     },
   },
   {
+    // It has lost what it held and does not know it when it meets the next server.
+    name: "client-back-at-move",
+    weight: 1,
+    needsMs: CLIENT_AWAY_MS + 9_000,
+    inject(world, lastsMs) {
+      const { random } = world;
+      const awayMs = CLIENT_AWAY_MS + Math.min(lastsMs, 5_000);
+      askForMove(world);
+      // Before the move, or just after it has met the server: then its connection stands there all the time.
+      later(world, random.between(0, 1_500), () => cutClient(world, random.pick(world.clients), awayMs));
+      later(world, awayMs + random.between(0, 3_000), () => askForMove(world));
+    },
+  },
+  {
     name: "client-death",
     weight: 1,
     inject(world) {

@@ -155,6 +155,16 @@ const GRACE: readonly Mutation[] = [
   mutation("late-and-later", "who comes back after the grace is notified whenever the notifier tries again", {
     watchLook: (start, state, look, now) => ({ ...real.watchLook(start, state, look, now), notifyAtOnce: [] }),
   }),
+  mutation("late-told-in-a-grace", "who lost something at a limit is notified by the next server with everybody else", {
+    reopenedLedger: ({ found, ...input }) =>
+      real.reopenedLedger({ ...input, found: found === undefined ? found : { ...found, late: undefined } }),
+  }),
+  mutation("late-told-once", "who seems to be connected after the grace is told once", {
+    watchLook(start, state, look, now) {
+      const outcome = real.watchLook(start, state, look, now);
+      return { ...outcome, notifyAtOnce: outcome.notifyAtOnce.filter((name) => !state.telling.has(name)) };
+    },
+  }),
   mutation("awaited-forgotten", "who has not come back is not in the next entry", {
     nextLedger: (input) => real.nextLedger({ ...input, waiting: { v3: false, v4: false } }),
   }),
