@@ -231,9 +231,15 @@ describe("the watch of a service", () => {
     test("is left to the notifier that has only just begun while the grace lasts, and told again after a while", () => {
       const look = watching(CRASHED);
       const told = (atMs: number): readonly string[] => look(atMs, back).notifyAtOnce;
-      assert.deepEqual([told(100), told(TELL_AGAIN_MS)], [[], []]);
-      assert.deepEqual(told(100 + TELL_AGAIN_MS), ["c1"], "the notifier's own attempts become rarer than that");
+      assert.deepEqual([told(100), told(TELL_AGAIN_MS - 100)], [[], []]);
+      assert.deepEqual(told(TELL_AGAIN_MS), ["c1"], "the notifier's own attempts become rarer than that");
       assert.deepEqual(told(20_000), ["c1"], "and by the look that ends it");
+    });
+
+    test("is told at once while the grace lasts: it may be about to end", () => {
+      const look = watching(CRASHED);
+      assert.deepEqual(look(19_000, { unnotified: [C1] }).notifyAtOnce, []);
+      assert.deepEqual(look(19_100, back).notifyAtOnce, ["c1"]);
     });
   });
 

@@ -49,7 +49,7 @@ export interface WatchState {
   readonly interrupted: boolean;
 }
 
-/** Monotonic: since when a client is told, and when it was told last. The takeover itself tells everybody once. */
+/** Monotonic: since when a client is told, and when it was told last. */
 export interface Telling {
   readonly firstMs: number;
   readonly lastMs: number;
@@ -157,7 +157,9 @@ export function watchLook(start: WatchStart, state: WatchState, look: ServiceSig
   // By the look that ends the grace, too: where nothing changes there may be none after it for a long time.
   const untold = waiting.v3 ? withoutLate(look.unnotified, late) : late;
   const toldBefore = state.waiting.v3 === waiting.v3 ? state.telling : new Map<string, Telling>();
-  const telling = tell(connectedOf(untold, look), toldBefore, now.monotonicMs);
+  // While the grace lasts the takeover itself has told everybody once, as it began.
+  const atFirst = waiting.v3 ? { firstMs: start.startedMs, lastMs: start.startedMs } : undefined;
+  const telling = tell(connectedOf(untold, look), toldBefore, atFirst, now.monotonicMs);
   const ledger = nextLedger({
     node: start.node,
     nowMs: now.wallMs,
@@ -193,9 +195,7 @@ export function watchLook(start: WatchStart, state: WatchState, look: ServiceSig
       v4: part(waiting.v4, () => v4GraceReasons(state.written, look)),
     },
     listLate: list,
-    notifyAtOnce: [...telling].flatMap(([name, { firstMs, lastMs }]) =>
-      lastMs === now.monotonicMs && (firstMs < lastMs || !waiting.v3) ? [name] : [],
-    ),
+    notifyAtOnce: [...telling].flatMap(([name, { lastMs }]) => (lastMs === now.monotonicMs ? [name] : [])),
     newlyNotified,
   };
 }
@@ -210,11 +210,12 @@ function connectedOf(late: readonly MonitoredClient[], { connections }: ServiceS
 function tell(
   names: readonly string[],
   before: ReadonlyMap<string, Telling>,
+  atFirst: Telling | undefined,
   nowMs: number,
 ): ReadonlyMap<string, Telling> {
   return new Map(
     names.map((name): readonly [string, Telling] => {
-      const told = before.get(name);
+      const told = before.get(name) ?? atFirst;
       if (told === undefined) return [name, { firstMs: nowMs, lastMs: nowMs }];
       const again = nowMs - told.lastMs >= TELL_AGAIN_MS && nowMs - told.firstMs < TELL_FOR_MS;
       return [name, again ? { ...told, lastMs: nowMs } : told];

@@ -178,11 +178,8 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     // Until after the end of a grace that waits for it.
     name: "client-away",
     weight: 1,
-    needsMs: CLIENT_AWAY_MS + 5_000,
-    inject(world, lastsMs) {
-      cutClient(world, world.random.pick(world.clients), CLIENT_AWAY_MS + Math.min(lastsMs, 5_000));
-      askForMove(world);
-    },
+    needsMs: CLIENT_AWAY_MS + 7_000,
+    inject: (world, lastsMs) => void clientAway(world, lastsMs),
   },
   {
     // It has lost what it held and does not know it when it meets the next server.
@@ -190,12 +187,8 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     weight: 1,
     needsMs: CLIENT_AWAY_MS + 9_000,
     inject(world, lastsMs) {
-      const { random } = world;
-      const awayMs = CLIENT_AWAY_MS + Math.min(lastsMs, 5_000);
-      askForMove(world);
-      // Before the move, or just after it has met the server: then its connection stands there all the time.
-      later(world, random.between(0, 1_500), () => cutClient(world, random.pick(world.clients), awayMs));
-      later(world, awayMs + random.between(0, 3_000), () => askForMove(world));
+      const backMs = clientAway(world, lastsMs);
+      later(world, backMs + world.random.between(-1_000, 1_500), () => askForMove(world));
     },
   },
   {
@@ -351,6 +344,16 @@ function cutClient(world: World, client: World["clients"][number], lastsMs: numb
     interrupt(world, client);
     say(world, client.name, "is back");
   });
+}
+
+/** From before a move on, or from just after it has met the new server: then its connection stands there all the time. */
+function clientAway(world: World, lastsMs: number): number {
+  const delayMs = world.random.between(0, 2_000);
+  const awayMs = CLIENT_AWAY_MS + Math.min(lastsMs, 5_000);
+  const client = world.random.pick(world.clients);
+  askForMove(world);
+  later(world, delayMs, () => cutClient(world, client, awayMs));
+  return delayMs + awayMs;
 }
 
 function interrupt(world: World, client: World["clients"][number]): void {

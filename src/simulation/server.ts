@@ -2,6 +2,7 @@
  * nfsd and lockd of one fileserver on one node, as far as locks and their grace go. Who may have what stands in
  * docs/kernel-nfs.md, section 3; the sources are named where they matter.
  */
+import type { Client } from "./client.ts";
 import { after, raise } from "./events.ts";
 import { servedBy } from "./network.ts";
 import { lockdGraceS } from "../failover/grace.ts";
@@ -73,7 +74,7 @@ export function endV3Grace(world: World, node: SimNode, server: Server, atLimit:
   server.v3GraceLasts = false;
   server.reachedLimit = atLimit;
   const untold = atLimit ? stateMount(node)?.view.retired : undefined;
-  for (const client of world.clients) if (untold?.has(client.index) === true) client.untold = true;
+  for (const client of world.clients) if (untold?.has(client.index) === true) staysUntold(world, server, client);
   server.graceEndedMs = world.events.nowMs;
   world.trace?.(world.events.nowMs, node.name, "lockd's grace has ended");
   checkGraceEnd(world, node, server, "v3", atLimit);
@@ -98,6 +99,21 @@ function endV4Grace(world: World, node: SimNode, server: Server, atLimit: boolea
 /** Reachable for so long before the limit, a client has had time to hear of the move and to reclaim. */
 const RECLAIM_TIME_MS = 6_500;
 
+function hadTime(world: World, server: Server, client: Client): boolean {
+  const contactMs = client.answeredBy === server.number ? client.answeredFirstMs : Infinity;
+  return contactMs <= world.events.nowMs - RECLAIM_TIME_MS && client.awayMs < contactMs;
+}
+
+/** The limit has come before it was told: what it has reclaimed unasked, as of a server before, it gives up when it hears of it. */
+function staysUntold(world: World, server: Server, client: Client): void {
+  client.untold = true;
+  if (hadTime(world, server, client)) return;
+  for (const lock of client.locks) {
+    const taken = client.taken.get(lock);
+    if (taken !== undefined) client.taken.set(lock, { ...taken, atRisk: true });
+  }
+}
+
 /** From now on anybody may have what nobody has: whoever could come back must have what it held. */
 function checkGraceEnd(world: World, node: SimNode, server: Server, protocol: "v3" | "v4", atLimit: boolean): void {
   // What a fenced node still believes concerns nobody.
@@ -106,14 +122,11 @@ function checkGraceEnd(world: World, node: SimNode, server: Server, protocol: "v
     const holder = world.held[lock];
     const client = holder === undefined ? undefined : world.clients[holder];
     if (client === undefined || client.protocol !== protocol || server.locks.get(lock) === client.index) continue;
-    const contactMs = client.answeredBy === server.number ? client.answeredFirstMs : undefined;
-    const limitMs = world.events.nowMs;
-    const hadTime = contactMs !== undefined && contactMs <= limitMs - RECLAIM_TIME_MS && client.awayMs < contactMs;
     // It is told when this grace is over, and gives up what it has taken in the moment before the move, too.
     const atRisk = client.untold && client.taken.get(lock)?.atRisk === true;
     // Cut off in the midst of reclaiming, a client is waited for by what the ledger has of it: not by the newest locks.
     const interrupted = client.interruptedMs >= (server.openedMs ?? Infinity) && !server.awaited.has(lockKey(lock));
-    if ((atLimit && !hadTime) || (protocol === "v3" && interrupted) || atRisk) {
+    if ((atLimit && !hadTime(world, server, client)) || (protocol === "v3" && interrupted) || atRisk) {
       world.held[lock] = undefined;
       world.tally.givenUp += 1;
       world.trace?.(world.events.nowMs, client.name, `lock ${lock} is given up: it could not come back in time`);
