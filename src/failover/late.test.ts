@@ -35,6 +35,16 @@ const CASES: readonly Case[] = [
     list: [C1],
   },
   {
+    name: "whoever is not told at the limit of lockd's grace, though nfsd's lasts",
+    look: { unnotified: [C1], endsAtLimit: true, graceLasts: true },
+    late: [LISTED],
+  },
+  {
+    name: "where lockd's grace ends before its limit and nfsd's lasts he is taken off the list with the others",
+    look: { before: [LISTED], unnotified: [C1], listDropped: true, graceLasts: true },
+    late: [DEFERRED],
+  },
+  {
     name: "also where the list is dropped with it",
     look: { before: [DEFERRED, { ...C2, deferred: false }], unnotified: [C2], listDropped: true },
     late: [LISTED, { ...C2, deferred: false }],

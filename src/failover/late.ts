@@ -6,7 +6,7 @@
  *
  * INVARIANTS
  * - Named before anybody can have what they lost: a grace is ended at its limit when the entry is on the volume.
- * - While a grace lasts nobody of them stands in the list of those to be notified.
+ * - Whoever is late at a takeover is in the list of those to be notified only when its graces are over.
  */
 import type { MonitoredClient } from "./ledger.ts";
 
@@ -34,9 +34,9 @@ export interface LateLook {
   readonly before: readonly LateClient[];
   /** Still in the list of those to be notified. */
   readonly unnotified: readonly MonitoredClient[];
-  /** lockd's grace goes on after this look. */
+  /** lockd's grace or nfsd's goes on after this look: lockd grants a reclaim while either lasts (fs/nfs_common/grace.c). */
   readonly graceLasts: boolean;
-  /** This look ends it, with whoever has not come back. */
+  /** This look ends lockd's, with whoever has not come back. */
   readonly endsAtLimit: boolean;
   /** The list of those to be notified is dropped with the end of the grace. */
   readonly listDropped: boolean;
@@ -51,9 +51,17 @@ export interface LateOutcome {
 export function lateAfterLook({ before, unnotified, graceLasts, endsAtLimit, listDropped }: LateLook): LateOutcome {
   const listed = new Set(unnotified.map(({ name }) => name));
   const untold = before.filter(({ name, deferred }) => deferred || listed.has(name));
-  if (graceLasts) return { late: untold, list: [] };
-  const list = untold.filter(({ deferred }) => deferred || listDropped);
-  const lost = endsAtLimit ? withoutLate(unnotified, untold) : [];
-  const late = [...untold, ...lost].map(({ name, addresses }) => ({ name, addresses, deferred: false }));
-  return { late, list: list.map(({ name, addresses }) => ({ name, addresses })) };
+  const offTheList = untold.map((client) => ({ ...client, deferred: client.deferred || listDropped }));
+  // What they have lost is nobody else's while nfsd's grace lasts: they may be told, as everybody may.
+  const lost = (endsAtLimit ? withoutLate(unnotified, untold) : []).map((client) => asLate(client, false));
+  if (graceLasts) return { late: [...offTheList, ...lost], list: [] };
+  const list = offTheList.filter(({ deferred }) => deferred);
+  return {
+    late: [...untold.map((client) => asLate(client, false)), ...lost],
+    list: list.map(({ name, addresses }) => ({ name, addresses })),
+  };
+}
+
+function asLate({ name, addresses }: MonitoredClient, deferred: boolean): LateClient {
+  return { name, addresses, deferred };
 }

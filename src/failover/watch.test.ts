@@ -220,12 +220,14 @@ describe("the watch of a service", () => {
       const entry = { ...ledgerOf(true, "a"), late: [{ ...C2, deferred: true }] };
       const look = watching({ ledger: known(entry), monitored: known([C1, C2]) });
       const connections = [LOCKD_CONNECTION, { ...LOCKD_CONNECTION, remoteAddress: "10.77.0.22" }];
-      const during = look(100, { connections });
+      const during = look(100, { connections }, true);
       assert.deepEqual([during.listLate, during.notifyAtOnce, during.newlyNotified], [[], [], ["c1"]]);
       assert.deepEqual(during.ledger.late, entry.late);
-      const end = look(200, { connections, v3Locks: ["a"] });
+      const end = look(200, { connections, v3Locks: ["a"] }, true);
       assert.equal(end.endV3Grace?.atLimit, false);
-      assert.deepEqual([end.listLate, end.notifyAtOnce], [[C2], ["c2"]]);
+      assert.deepEqual([end.listLate, end.notifyAtOnce], [[], []], "nfsd's lasts: lockd would grant him a reclaim");
+      const over = look(300, { connections, v3Locks: ["a"] });
+      assert.deepEqual([over.listLate, over.notifyAtOnce], [[C2], ["c2"]]);
     });
 
     test("is left to the notifier that has only just begun while the grace lasts, and told again after a while", () => {

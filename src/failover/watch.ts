@@ -150,12 +150,12 @@ export function watchLook(start: WatchStart, state: WatchState, look: ServiceSig
   const { late, list } = lateAfterLook({
     before: state.written?.late ?? [],
     unnotified: look.unnotified,
-    graceLasts: waiting.v3,
+    graceLasts: waiting.v3 || waiting.v4,
     endsAtLimit: atLimit,
     listDropped: stopNotifier,
   });
   // By the look that ends the grace, too: where nothing changes there may be none after it for a long time.
-  const untold = waiting.v3 ? withoutLate(look.unnotified, late) : late;
+  const untold = waiting.v3 ? withoutLate(look.unnotified, late) : waiting.v4 ? [] : late;
   const toldBefore = state.waiting.v3 === waiting.v3 ? state.telling : new Map<string, Telling>();
   // While the grace lasts the takeover itself has told everybody once, as it began.
   const atFirst = waiting.v3 ? { firstMs: start.startedMs, lastMs: start.startedMs } : undefined;

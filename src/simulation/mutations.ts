@@ -239,6 +239,8 @@ const RARE: ReadonlySet<string> = new Set([
   "notified-before-written",
   "start-waits-for-registration",
   "silence-is-quiet",
+  "late-told-in-a-grace",
+  "late-told-once",
 ]);
 
 /** Each found within some hundred schedules. */
