@@ -159,12 +159,6 @@ const GRACE: readonly Mutation[] = [
     reopenedLedger: ({ found, ...input }) =>
       real.reopenedLedger({ ...input, found: found === undefined ? found : { ...found, late: undefined } }),
   }),
-  mutation("late-told-once", "who seems to be connected after the grace is told once", {
-    watchLook(start, state, look, now) {
-      const outcome = real.watchLook(start, state, look, now);
-      return { ...outcome, notifyAtOnce: outcome.notifyAtOnce.filter((name) => !state.telling.has(name)) };
-    },
-  }),
   mutation("awaited-forgotten", "who has not come back is not in the next entry", {
     nextLedger: (input) => real.nextLedger({ ...input, waiting: { v3: false, v4: false } }),
   }),
@@ -240,7 +234,6 @@ const RARE: ReadonlySet<string> = new Set([
   "start-waits-for-registration",
   "silence-is-quiet",
   "late-told-in-a-grace",
-  "late-told-once",
 ]);
 
 /** Each found within some hundred schedules. */
