@@ -6,9 +6,21 @@ import { scopeProcesses } from "./inside.ts";
 import { readList } from "./look-at-service.ts";
 import { NOTIFY_PATH, stateFolder } from "./state-folder.ts";
 
-/** Starts it; it goes on by itself until every retired client has answered. */
-export async function notifyRetired(fileserver: FileserverSpec, holder: HolderClient, boundMs: number): Promise<void> {
-  await runInside(holder, [[toolPath("sm-notify"), "-f", "-P", NOTIFY_PATH, "-v", notifierName(fileserver)]], boundMs);
+/**
+ * Starts it; it goes on by itself until every retired client has answered.
+ *
+ * @param how "again": with the state number of the time before (-n). A client that has heard of it already, and whose
+ *   answer was lost, does nothing then (nlm_host_rebooted, fs/lockd/host.c); else it would reclaim what it has taken since.
+ */
+export async function notifyRetired(
+  fileserver: FileserverSpec,
+  holder: HolderClient,
+  boundMs: number,
+  how: "anew" | "again" = "anew",
+): Promise<void> {
+  const sameState = how === "again" ? ["-n"] : [];
+  const command = [toolPath("sm-notify"), "-f", ...sameState, "-P", NOTIFY_PATH, "-v", notifierName(fileserver)];
+  await runInside(holder, [command], boundMs);
 }
 
 /**

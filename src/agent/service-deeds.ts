@@ -33,7 +33,7 @@ export interface ServiceDeeds {
   /** These have still to be notified, too. */
   listToNotify(clients: readonly MonitoredClient[]): Promise<void>;
   /** Everybody who has still to be notified is notified now; rejects where that could not be begun. */
-  notifyAtOnce(): Promise<void>;
+  notifyAtOnce(how: "anew" | "again"): Promise<void>;
   forgetDeadClients(say: (line: string) => void): Promise<void>;
 }
 
@@ -61,10 +61,10 @@ export function serviceDeeds({ node, fileserver, holder, insidePid }: Served): S
 
     listToNotify: (clients) => retire(folder, clients),
 
-    async notifyAtOnce() {
+    async notifyAtOnce(how) {
       const waiting = await notifiers(fileserver);
       // It begins with everybody; the one before it would have gone on to wait.
-      await notifyRetired(fileserver, holder, scaled(node, NOTIFY_BOUND_MS));
+      await notifyRetired(fileserver, holder, scaled(node, NOTIFY_BOUND_MS), how);
       for (const pid of waiting) endProcess(pid);
     },
 

@@ -80,7 +80,7 @@ function watching(
     endV3Grace: say("end grace"),
     listToNotify: (clients) => say(`list ${clients.map(({ name }) => name).join(" ")}`)(),
     stopNotifying: say("stop notifying"),
-    notifyAtOnce: say("notify"),
+    notifyAtOnce: (how) => say(`notify ${how}`)(),
     forgetDeadClients: say("forget the dead"),
   };
   const node = fakeNode({ engine: "pacemaker", clock });
@@ -130,9 +130,9 @@ describe("the watch of a service", () => {
     assert.deepEqual(service.done, ended, "in this order: from then on others can have what he held");
     service.look = { ...NOTHING, unnotified: [C1], connections: [connection(2049)] };
     await clock.pass(1_000);
-    assert.deepEqual(service.done, [...ended, "notify"]);
+    assert.deepEqual(service.done, [...ended, "notify again"]);
     await clock.pass(TELL_AGAIN_MS);
-    assert.deepEqual(service.done, [...ended, "notify", "notify"], "though nothing changes");
+    assert.deepEqual(service.done, [...ended, "notify again", "notify again"], "though nothing changes");
   });
 
   test("lists who was late before the takeover when its grace is over, and tells him", async () => {
@@ -142,7 +142,7 @@ describe("the watch of a service", () => {
     await clock.pass(RECLAIM_QUIET_MS - 200);
     assert.deepEqual(service.done, ["write who is late"]);
     await clock.pass(400);
-    assert.deepEqual(service.done.slice(1), ["end grace", "list c2", "write who is late", "notify"]);
+    assert.deepEqual(service.done.slice(1), ["end grace", "list c2", "write who is late", "notify anew"]);
   });
 
   test("ends at once where it rests between two looks, and looks no more", async () => {

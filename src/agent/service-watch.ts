@@ -111,18 +111,19 @@ export function watchService(watched: Watched, deeds: ServiceDeeds = serviceDeed
     if (end?.atLimit === true) await endV3Grace(end, outcome.graceSight);
     ({ state } = outcome);
     view = { look, ledger: outcome.ledger, inherited, graceSight: outcome.graceSight, grace: outcome.grace };
-    if (outcome.notifyAtOnce.length > 0) await notifyAtOnce(outcome.notifyAtOnce, outcome.state.waiting.v3);
+    if (outcome.notifyAtOnce.length > 0 || outcome.listLate.length > 0) await notifyAtOnce(outcome);
     if (now.monotonicMs - forgottenAtMs < FORGET_INTERVAL_MS || state.waiting.v4) return;
     forgottenAtMs = now.monotonicMs;
     if (someoneSilent(look)) await deeds.forgetDeadClients(sayOnce);
   }
 
-  async function notifyAtOnce(names: readonly string[], inTime: boolean): Promise<void> {
-    const what = inTime ? "to reclaim their locks" : "after the grace that their locks are gone";
-    const who = names.join(", ");
+  async function notifyAtOnce({ notifyAtOnce: names, listLate, state: { waiting } }: WatchOutcome): Promise<void> {
+    const what = waiting.v3 ? "to reclaim their locks" : "after the grace that their locks are gone";
+    const who = [...new Set([...names, ...listLate.map(({ name }) => name)])].join(", ");
     try {
-      await deeds.notifyAtOnce();
-      sayOnce(`are connected, and are told again and again ${what}: ${who}`);
+      // Of this takeover they have not been told, and the one before may have had the same state number.
+      await deeds.notifyAtOnce(listLate.length > 0 ? "anew" : "again");
+      sayOnce(`are told ${what}, again and again where they are connected: ${who}`);
     } catch (error) {
       // The notifier of the takeover still tries, in its own time.
       sayOnce(`could not be told at once ${what}: ${who}: ${messageOf(error)}`);

@@ -44,6 +44,10 @@ export function nfsConfText(fileserver: FileserverSpec): string {
     "[statd]",
     `port=${ports.statd}`,
     "no-notify=y",
+    // It would end lockd's grace where it finds nobody to notify (sm-notify(8)): when the last one has answered the
+    // notifier before it in just that moment, and others have yet to reclaim.
+    "[sm-notify]",
+    "lift-grace=n",
     // Read by mountd, which offers only what nfsd has (utils/mountd/mountd.c, nfs-utils).
     "[nfsd]",
     "udp=n",

@@ -128,7 +128,7 @@ function* lookOnce(world: World, node: SimNode, watch: SimWatch): Task {
   if (outcome.writeLedger && !(yield* writeLedger(world, node, state, outcome.ledger))) return;
   if (end?.atLimit === true) yield* endGrace(world, node, server, true);
   watch.state = outcome.state;
-  if (outcome.notifyAtOnce.length > 0) {
+  if (outcome.notifyAtOnce.length > 0 || outcome.listLate.length > 0) {
     yield world.random.between(2, 15);
     if (node.site.server === server) startNotifier(world, node);
   }
