@@ -7,7 +7,7 @@ import { SAMPLE_SPEC, sampleWith } from "../../tests/sample-spec.ts";
 import { AssertionError } from "../base/assert.ts";
 import { loadSpec } from "../model/load.ts";
 import type { FileserverSpec, VolumeSpec } from "../model/spec.ts";
-import { daemonsBeforeStop, releaseGraph } from "./release.ts";
+import { releaseGraph } from "./release.ts";
 import {
   checkGraph,
   fileserverStep,
@@ -209,11 +209,6 @@ describe("the release", () => {
         assertOrder(graph, ["stop-daemons"], idsOf(graph, "unmount-volume"));
       }),
     );
-  });
-
-  test("while nfsd's grace lasts its database dies before a stop that may hang: nobody is struck from it meanwhile", () => {
-    assert.deepEqual(daemonsBeforeStop(true), ["rpcbind", "rpc.statd", "sm-notify", "nfsdcld"]);
-    assert.deepEqual(daemonsBeforeStop(false), ["rpcbind", "rpc.statd", "sm-notify"]);
   });
 
   test("of any fileserver: no LUN is given back before silence, and before every volume is unmounted and inactive; nothing follows", () => {

@@ -12,17 +12,14 @@ import {
 } from "./step.ts";
 
 /**
- * What dies with statd. nfsdcld, too, while nfsd's grace lasts: where the stop hangs, nfsd ends that grace by itself and
- * has whoever has not said that he is done struck from the database, though his requests were held. Without the daemon
- * nothing is struck, and the next start finds the list with which this grace began (sqlite_grace_start, nfs-utils
- * utils/nfsdcld/sqlite.c); only reclaims were granted in it, so nobody else is missed.
+ * How long the stop of nfsd may take before nfsdcld is ended beside it, while nfsd's grace lasts: where the stop hangs,
+ * nfsd ends that grace by itself and has whoever has not said that he is done struck from the database, though his
+ * requests were held. Without the daemon nothing is struck, and the next start finds the list with which this grace began
+ * (sqlite_grace_start, nfs-utils utils/nfsdcld/sqlite.c); only reclaims were granted in it, so nobody else is missed.
+ * Not at once: a client whose RECLAIM_COMPLETE is just being written would keep the stop waiting for 30 s, until nfsd
+ * gives up the daemon (RPC_PIPE_WAIT_FOR_OPEN, net/sunrpc/rpc_pipe.c). Not scaled: graces are not either.
  */
-export function daemonsBeforeStop(v4GraceLasts: boolean): readonly string[] {
-  return v4GraceLasts ? [...STATD_NAMES, "nfsdcld"] : STATD_NAMES;
-}
-
-/** They hold nothing, but would tell lockd and clients the wrong thing if they ended politely. */
-const STATD_NAMES = ["rpcbind", "rpc.statd", "sm-notify"];
+export const STOP_HANGS_MS = 5_000;
 
 /** @param successorSystemId the node that takes over next, where that is known: it is spared the writing of the label. */
 export function releaseGraph(fileserver: FileserverSpec, successorSystemId?: string): StepGraph {

@@ -14,7 +14,7 @@ import {
   type Waiting,
 } from "../failover/ledger.ts";
 import { step, type Cell, type FileserverEvent, type FileserverState } from "../failover/machine.ts";
-import { daemonsBeforeStop, releaseGraph } from "../failover/release.ts";
+import { releaseGraph } from "../failover/release.ts";
 import { concludeNode, ruleAddress } from "../failover/standing.ts";
 import type { StepGraph } from "../failover/step.ts";
 import { takeoverGraph } from "../failover/takeover.ts";
@@ -34,7 +34,6 @@ export interface Logic {
   readonly watchLook: (start: WatchStart, state: WatchState, look: ServiceSight, now: WatchNow) => WatchOutcome;
   readonly nextLedger: (input: LedgerInput) => Ledger;
   readonly reopenedLedger: typeof reopenedLedger;
-  readonly daemonsBeforeStop: typeof daemonsBeforeStop;
   readonly concludeNode: typeof concludeNode;
   readonly ruleAddress: typeof ruleAddress;
   readonly beginFence: typeof beginFence;
@@ -72,7 +71,6 @@ export const REAL_LOGIC: Logic = {
   watchLook,
   nextLedger,
   reopenedLedger,
-  daemonsBeforeStop,
   concludeNode,
   ruleAddress,
   beginFence,

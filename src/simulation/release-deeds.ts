@@ -1,6 +1,8 @@
 /** The deeds of a release, as agent/steps/release.ts does them. */
+import { STOP_HANGS_MS } from "../failover/release.ts";
 import { forgetIdle } from "./client.ts";
 import { quick, volumeOf, type SimDeeds } from "./deed.ts";
+import { after } from "./events.ts";
 import { lasts } from "./run-graph.ts";
 import { ledgerOn, sightOf, stateMount, stopServer } from "./server.ts";
 import { whenStorage } from "./storage-path.ts";
@@ -90,27 +92,28 @@ export const releaseDeeds: SimDeeds<ReleaseKind> = {
     return undefined;
   },
 
-  *"kill-statd"({ world, node, command }, { endWatch }) {
-    const { waiting } = yield* endWatch();
-    const names = world.logic.daemonsBeforeStop(waiting.v4);
-    return yield* command(10, (ended) => {
-      node.site.statd = false;
-      node.site.rpcbind = false;
-      node.site.notifier = false;
-      if (names.includes("nfsdcld")) node.site.nfsdcld = false;
-      ended();
-    });
-  },
+  "kill-statd": quick(10, ({ node }) => {
+    node.site.statd = false;
+    node.site.rpcbind = false;
+    node.site.notifier = false;
+    return undefined;
+  }),
 
-  *"stop-nfsd"({ world, node, command }) {
-    if (node.site.server === undefined) return undefined;
+  *"stop-nfsd"({ world, node, agent, command }, { endWatch }) {
+    const { server } = node.site;
+    if (server === undefined) return undefined;
+    const { waiting } = yield* endWatch();
     // A thread that is at the storage is waited for.
-    return yield* command(50, (ended) =>
+    return yield* command(50, (ended) => {
+      if (waiting.v4)
+        after(world.events, agent.owner, STOP_HANGS_MS, () => {
+          if (node.site.server === server) node.site.nfsdcld = false;
+        });
       whenStorage(node, () => {
         if (node.site.server !== undefined) stopServer(world, node);
         ended();
-      }),
-    );
+      });
+    });
   },
 
   "stop-daemons": quick(20, ({ node: { site } }) => {

@@ -2,7 +2,7 @@
 import { rm } from "node:fs/promises";
 import { Fault, messageOf } from "../../base/fault.ts";
 import { nextLedger } from "../../failover/ledger.ts";
-import { daemonsBeforeStop } from "../../failover/release.ts";
+import { STOP_HANGS_MS } from "../../failover/release.ts";
 import { parseReceiveQueues, parseSendQueues } from "../../linux/proc-net-tcp.ts";
 import { claim, deactivateVolume, mapperName } from "../../lvm/volume-group.ts";
 import type { FileserverSpec } from "../../model/spec.ts";
@@ -65,8 +65,11 @@ const UDEV_NOTICES_MS = 100;
 const UDEV_BOUND_MS = 500;
 const UDEV_INTERVAL_MS = 20;
 
+/** Daemons that hold nothing but would tell lockd and clients the wrong thing if they ended politely. */
+const STATD_NAMES = ["rpcbind", "rpc.statd", "sm-notify"];
+const NFSDCLD = "nfsdcld";
 /** By name, because the holder's own commands run in the same scope at the same time. */
-const DAEMON_NAMES = [...daemonsBeforeStop(true), "rpc.mountd"];
+const DAEMON_NAMES = [...STATD_NAMES, "rpc.mountd", NFSDCLD];
 
 export const releaseSteps: ReleaseSteps = {
   "sync-volumes": async ({ fileserver }, context, boundMs) => {
@@ -158,9 +161,8 @@ export const releaseSteps: ReleaseSteps = {
   },
 
   "kill-statd": async ({ fileserver }, context, boundMs) => {
-    const names = daemonsBeforeStop((await context.endWatch()).waiting.v4);
     const victims = async (): Promise<readonly ScopeProcess[]> =>
-      (await scopeProcesses(fileserver.name)).filter((process) => names.includes(process.name));
+      (await scopeProcesses(fileserver.name)).filter((process) => STATD_NAMES.includes(process.name));
     const first = await victims();
     for (const victim of first) endProcess(victim.pid);
     // Gone, and not only about to go: one last request of lockd's would still take a client from the list.
@@ -175,7 +177,9 @@ export const releaseSteps: ReleaseSteps = {
 
   "stop-nfsd": async ({ fileserver }, context, boundMs) => {
     if ((await nfsdThreads(context.insidePid())) === 0) return { outcome: "already" };
-    await runInside(context.holder(), [["write_file", "/proc/fs/nfsd/threads", "0"]], boundMs);
+    const stop = runInside(context.holder(), [["write_file", "/proc/fs/nfsd/threads", "0"]], boundMs);
+    if ((await context.endWatch()).waiting.v4) await strikeNobody(fileserver, context, stop);
+    await stop;
     const threads = await nfsdThreads(context.insidePid());
     if (threads !== 0)
       throw new Fault({ code: "nfsd-still-running", what: `nfsd of ${fileserver.name} still runs ${threads} threads` });
@@ -271,6 +275,16 @@ async function udevSettled({ node }: StepContext): Promise<void> {
   await node.clock.sleep(UDEV_NOTICES_MS);
   const bound = { what: "udev", timeoutMs: scaled(node, UDEV_BOUND_MS), intervalMs: UDEV_INTERVAL_MS };
   await waitFor(node.clock, bound, async () => ((await exists(UDEV_QUEUE)) ? undefined : true));
+}
+
+/** While nfsd's grace lasts; resolves when the stop has ended or goes on without nfsdcld. Never rejects. */
+async function strikeNobody(fileserver: FileserverSpec, { node }: StepContext, stop: Promise<unknown>): Promise<void> {
+  const ended = stop.then(
+    () => true,
+    () => true,
+  );
+  if (await Promise.race([ended, node.clock.sleep(STOP_HANGS_MS).then(() => false)])) return;
+  for (const process of await scopeProcesses(fileserver.name)) if (process.name === NFSDCLD) endProcess(process.pid);
 }
 
 async function mountedVolumes(fileserver: FileserverSpec, context: StepContext): Promise<readonly string[]> {
