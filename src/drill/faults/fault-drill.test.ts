@@ -8,7 +8,7 @@ import type { DrillDocument } from "../document.ts";
 import type { World } from "../measure.ts";
 import type { LabFaults, MachineFaults, Machines } from "../ports.ts";
 import type { FaultDocument, FaultStep } from "./fault-words.ts";
-import { tcp } from "../wire-check/fake-frames.ts";
+import { tcp } from "../capture/fake-frames.ts";
 import { faultDrill } from "./fault-drill.ts";
 
 interface FakeLab {
