@@ -172,6 +172,7 @@ function thawedTooSoon(lab: FakeLab, journal: (fencedS: number) => string): void
     },
     recorder: {
       start: () => Promise.resolve({ stop: () => Promise.resolve({ path: "", pcap: pcap(THAWED_MS + 1_000, frame) }) }),
+      remove: () => Promise.resolve(),
     },
   };
 }
