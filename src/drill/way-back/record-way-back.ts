@@ -8,7 +8,7 @@ import { pingedClockOffsetMs } from "../capture/ping-stamps.ts";
 import { readPcap } from "../capture/pcap.ts";
 import type { DrillDocument } from "../document.ts";
 import { openedMs, silenceOf } from "../explain.ts";
-import type { ActSettings, Measured, MeasuredRun, World } from "../measure.ts";
+import type { ActSettings, MeasuredRun, World } from "../measure.ts";
 import type { Recorded, Recording } from "../ports.ts";
 import { addressesOf, ownAddresses } from "../wire-check/look.ts";
 import { findWayBack, wayBackSteps } from "./way-back.ts";
@@ -33,7 +33,8 @@ export async function recordWayBack(
   try {
     measured = await measure();
   } catch (error) {
-    await stop(world, recording);
+    const recorded = await stop(world, recording);
+    if (recorded !== undefined) world.progress(`what failed was recorded in ${recorded.path}`);
     throw error;
   }
   const recorded = await stop(world, recording);
@@ -96,8 +97,8 @@ async function readWayBack(
 /** Once the verdicts are known: recordings of runs that passed go, those of the others are named. */
 export async function forgetRecordings(
   world: World,
-  { runs }: Measured,
-  documents: readonly DrillDocument[],
+  { runs }: { readonly runs: readonly Pick<MeasuredRun, "run" | "recordedIn">[] },
+  documents: readonly Pick<DrillDocument, "verdict">[],
 ): Promise<void> {
   for (const [at, { recordedIn }] of runs.entries()) {
     if (recordedIn === undefined) continue;
