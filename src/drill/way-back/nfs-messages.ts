@@ -95,8 +95,6 @@ function ofServer(packet: TcpPacket, atMs: number): readonly NfsMessage[] {
 
 const REPLY = 1;
 const LAST_FRAGMENT = 0x80000000;
-/** More than any rsize or wsize and its headers: a length beyond it is no record mark. */
-const RECORD_BYTES_MAX = 2 * 1024 * 1024;
 const RECORD_MARK_BYTES = 4;
 
 /** `read` says undefined, or throws a RangeError, where the bytes are no message: they are the middle of one. */
@@ -105,13 +103,13 @@ function recordsOf<T>(payload: Uint8Array, read: (record: Uint8Array) => T | und
   const messages: T[] = [];
   for (let at = 0; at + RECORD_MARK_BYTES < payload.length;) {
     const mark = view.getUint32(at);
-    const recordBytes = mark & ~LAST_FRAGMENT;
-    if (mark < LAST_FRAGMENT || recordBytes > RECORD_BYTES_MAX) break;
+    if (mark < LAST_FRAGMENT) break;
     const start = at + RECORD_MARK_BYTES;
-    const message = orUndefined(() => read(payload.subarray(start, start + recordBytes)));
+    const end = start + mark - LAST_FRAGMENT;
+    const message = orUndefined(() => read(payload.subarray(start, end)));
     if (message === undefined) break;
     messages.push(message);
-    at = start + recordBytes;
+    at = end;
   }
   return messages;
 }

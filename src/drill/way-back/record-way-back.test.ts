@@ -102,12 +102,14 @@ describe("a run that is recorded", () => {
 
   test("is like every other where nothing can be recognized", async () => {
     const silent = { ...TIMELINE, steps: TIMELINE.steps.slice(1) };
+    const later = { ...TIMELINE, startedAtMs: TIMELINE.startedAtMs + 5_000 };
     const elsewhere = { ...WANTED, settings: { ...WANTED.settings, protocol: "v3" } } as const;
     const together = { ...WANTED, settings: { ...WANTED.settings, protocol: "all" } } as const;
     // pcap-savefile(5): the header alone.
     const empty = stage({ stop: () => Promise.resolve({ path: "", pcap: PCAP.subarray(0, 24) }) });
     const runs = [
       await recorded(stage(), WANTED, silent),
+      await recorded(stage(), WANTED, later),
       await recorded(stage(), elsewhere),
       await recorded(stage(), together),
       await recorded(empty),

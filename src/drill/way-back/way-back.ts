@@ -40,7 +40,7 @@ export function findWayBack(frames: readonly CapturedFrame[], question: WayBackQ
   const asked = askedOf(messages, protocol);
   const [first] = asked.filter(({ reply }) => reply !== undefined).toSorted((a, b) => answeredMs(a) - answeredMs(b));
   if (first?.reply === undefined) return undefined;
-  const session = protocol === "v3" ? undefined : sessionOf(asked);
+  const session = sessionOf(asked);
   return {
     ...contactOf(messages, first.reply),
     answeredAtMs: first.reply.atMs,
