@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { readPcap } from "../drill/wire-check/pcap.ts";
+import { readPcap } from "../drill/capture/pcap.ts";
 import { startCapture } from "../lab/switch/capture.ts";
 import { withPrefix } from "../lab/switch/frame.ts";
 import { systemClock } from "../system/clock.ts";

@@ -255,6 +255,7 @@ function labRecorder(lab: Lab): Recorder {
         },
       };
     },
+    remove: (path) => rm(path, { force: true }),
   };
 }
 

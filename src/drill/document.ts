@@ -51,6 +51,7 @@ export interface DrillDocument {
   readonly unexplainedMs?: number;
   readonly beforeSilenceMs?: number;
   readonly afterOpenMs?: number;
+  readonly wayBackMs?: number;
   /** Where there is a neighbour: the longest pause of the other fileserver's client while this one moved, and as long without a move. */
   readonly neighbourPauseMs?: Pauses;
   readonly neighbourBaselineMs?: Pauses;

@@ -1,5 +1,5 @@
 /** One picture of a move: above what the client saw, below what the nodes did, over the same time. Pure. */
-import type { Timeline } from "../wire/timeline.ts";
+import type { Timeline, TimelineStep } from "../wire/timeline.ts";
 import {
   axis,
   barBetween,
@@ -23,20 +23,23 @@ export interface MovePicture {
   readonly timeline: Timeline | undefined;
   /** When the timeline began, on the client's clock; without it the two are drawn apart. */
   readonly timelineZeroUs: number | undefined;
+  /** What the client did after the opening, on the timeline's clock: no part of how long the nodes took. */
+  readonly wayBack?: readonly TimelineStep[];
 }
 
 const MARGIN_US = 500_000;
 const LABEL_WIDTH_MAX = 32;
 
 export function drawMove(picture: MovePicture, settings: DrawSettings): string {
-  const { fileserver, logs, window, timeline, timelineZeroUs } = picture;
+  const { fileserver, logs, window, timeline, timelineZeroUs, wayBack = [] } = picture;
   if (timeline === undefined) return drawClient(logs, fileserver, window, settings);
   if (timelineZeroUs === undefined) {
     return `${drawClient(logs, fileserver, window, settings)}\n\n${drawTimeline(timeline, settings)}`;
   }
   const marks = marksOf(settings);
   const totalMs = Math.max(1, ...timeline.steps.map((step) => step.endMs));
-  const steps = timeline.steps.filter(isDrawn).toSorted((a, b) => a.startMs - b.startMs || a.endMs - b.endMs);
+  const all = [...timeline.steps, ...wayBack];
+  const steps = all.filter(isDrawn).toSorted((a, b) => a.startMs - b.startMs || a.endMs - b.endMs);
   const names = [...PROBES, "tree"].filter((name) => logs.has(`${fileserver}-${name}`));
   const labels = [...names, ...steps.map((step) => `${step.step} ${step.node}`)];
   const labelWidth = Math.min(LABEL_WIDTH_MAX, Math.max(4, ...labels.map((label) => label.length)));

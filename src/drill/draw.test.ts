@@ -101,6 +101,12 @@ test("one picture of a move: the client's gap over the steps that made it", () =
   const window = { startUs: 1_500_000, endUs: 7_000_000 };
   const picture = { fileserver: "home", logs, window, timeline: timeline(ROWS), timelineZeroUs: 2_000_000 };
   matchesGolden("drill/move.txt", drawMove(picture, { width: 100, unicode: true }));
+  const step = { node: "c1", outcome: "done" } as const;
+  const wayBack = [
+    { ...step, step: "client-reconnect", startMs: 1700, endMs: 1760 },
+    { ...step, step: "client-reclaim", startMs: 1760, endMs: 2040 },
+  ];
+  matchesGolden("drill/move-way-back.txt", drawMove({ ...picture, wayBack }, { width: 100, unicode: true }));
   const apart = drawMove({ ...picture, timelineZeroUs: undefined }, { width: 80, unicode: false });
   assert.match(apart, /what the client of home saw[^]*move of home to n2: done/);
   assert.doesNotMatch(drawMove({ ...picture, timeline: undefined }, { width: 80, unicode: false }), /move of/);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import type { Timeline, TimelineStep } from "../wire/timeline.ts";
 import { explainPause, silenceOf } from "./explain.ts";
 
@@ -45,4 +45,28 @@ test("with both clocks the pause falls into three parts", () => {
   });
   assert.deepEqual(explainPause(moved, [pause], undefined), { explainedMs: 1460, unexplainedMs: 190 });
   assert.equal(explainPause(moved, [], 0), undefined);
+});
+
+describe("the client's recorded way back", () => {
+  const moved = timeline(["hold-requests", 100, 110], ["open-address", 1500, 1560], ["tickle-connections", 1560, 1570]);
+  const pause = { pauseMs: 1850, normalIntervalMs: 50, gapStartUs: 10_060_000, gapEndUs: 11_960_000 };
+  const back = timeline(["client-reconnect", 1560, 1600], ["client-reclaim-complete", 1600, 1900]).steps;
+
+  test("is explained, and no less after the opening for it", () => {
+    const explained = { explainedMs: 1800, unexplainedMs: 50, wayBackMs: 330 };
+    const clocked = { ...explained, beforeSilenceMs: 40, afterOpenMs: 390 };
+    assert.deepEqual(explainPause(moved, [pause], 10_000_000, back), clocked);
+    assert.deepEqual(explainPause(moved, [pause], undefined, back), explained);
+  });
+
+  test("explains nothing behind the pause, and takes nothing from the silence", () => {
+    const short = { ...pause, pauseMs: 1500, gapEndUs: 11_700_000 };
+    assert.equal(explainPause(moved, [short], 10_000_000, back)?.wayBackMs, 130);
+    const early = timeline(["client-reconnect", 1550, 1555]).steps;
+    assert.deepEqual(explainPause(moved, [pause], undefined, early), {
+      explainedMs: 1470,
+      unexplainedMs: 380,
+      wayBackMs: 0,
+    });
+  });
 });

@@ -57,8 +57,20 @@ function silenceBy(timeline: Pick<Timeline, "steps">, steps: PauseSteps): Silenc
   return { startMs, endMs: Math.max(startMs, ...open.map((step) => step.endMs)) };
 }
 
+/** What the client did after the opening, as a recording of the network shows it (way-back/way-back.ts). */
+export const WAY_BACK_STEPS = [
+  "client-reconnect",
+  "client-session",
+  "client-reclaim",
+  "client-reclaim-complete",
+] as const;
+
+export function isWayBackStep({ step }: TimelineStep): boolean {
+  return WAY_BACK_STEPS.some((name) => name === step);
+}
+
 export interface Explanation {
-  /** How long the timeline says that nobody answered. */
+  /** How long nobody answered by the timeline, and the client's way back from there where it was recorded. */
   readonly explainedMs: number;
   /** The longest pause less that. */
   readonly unexplainedMs: number;
@@ -66,23 +78,37 @@ export interface Explanation {
   readonly beforeSilenceMs?: number;
   /** From the opening to that probe's first success: the client's own way back. */
   readonly afterOpenMs?: number;
+  /** The part of `explainedMs` that lies after the opening. */
+  readonly wayBackMs?: number;
 }
 
-/** `zeroUs`: when the timeline began, on the clock of the pauses. */
+/**
+ * @param zeroUs when the timeline began, on the clock of the pauses.
+ * @param wayBack the client's steps, each where the one before it ends, on the timeline's clock.
+ */
 export function explainPause(
   timeline: Timeline,
   pauses: readonly Pause[],
   zeroUs: number | undefined,
+  wayBack: readonly TimelineStep[] = [],
 ): Explanation | undefined {
   const silence = silenceOf(timeline);
   const longest = pauses.toSorted((a, b) => b.pauseMs - a.pauseMs)[0];
   if (silence === undefined || longest === undefined) return undefined;
-  const explainedMs = Math.round(silence.endMs - silence.startMs);
-  const explanation = { explainedMs, unexplainedMs: longest.pauseMs - explainedMs };
+  // What the client does behind the pause does not explain it.
+  const endMs = zeroUs === undefined ? Number.POSITIVE_INFINITY : (longest.gapEndUs - zeroUs) / 1000;
+  const backMs = Math.min(endMs, Math.max(silence.endMs, ...wayBack.map((step) => step.endMs)));
+  const wayBackMs = Math.round(Math.max(0, backMs - silence.endMs));
+  const explainedMs = Math.round(silence.endMs - silence.startMs) + wayBackMs;
+  const explanation = {
+    explainedMs,
+    unexplainedMs: longest.pauseMs - explainedMs,
+    ...(wayBack.length === 0 ? {} : { wayBackMs }),
+  };
   if (zeroUs === undefined) return explanation;
   return {
     ...explanation,
     beforeSilenceMs: Math.round(silence.startMs - (longest.gapStartUs - zeroUs) / 1000),
-    afterOpenMs: Math.round((longest.gapEndUs - zeroUs) / 1000 - silence.endMs),
+    afterOpenMs: Math.round(endMs - silence.endMs),
   };
 }

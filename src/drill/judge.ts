@@ -72,7 +72,7 @@ export function judgeRun(subject: Subject, measured: Measured, run: MeasuredRun,
       ? {}
       : { neighbourLocksHeld: oracle.neighbour.locksHeld, neighbourLocksLost: oracle.neighbour.locksLost }),
     ...(run.graceReasons.length === 0 ? {} : { graceReasons: run.graceReasons }),
-    timeline: run.timeline?.steps ?? [],
+    timeline: [...(run.timeline?.steps ?? []), ...(run.wayBack ?? [])],
     oracle: oracle.counts,
     oraclesFailed: oracle.failed,
     ...(subject.injected === undefined ? {} : { injected: subject.injected }),
@@ -89,7 +89,7 @@ function explanationOf(
 ): ReturnType<typeof explainPause> {
   if (run.timeline === undefined) return undefined;
   const found = groups.flatMap((group) => (group.client === clients[0] ? [...group.found.values()] : []));
-  return explainPause(run.timeline, found, run.timelineZeroUs);
+  return explainPause(run.timeline, found, run.timelineZeroUs, run.wayBack);
 }
 
 function actProblems(subject: Subject, run: MeasuredRun): readonly string[] {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { LOCAL_PAUSE_MS, localDrill, type LocalDrill } from "../../tests/local-drill.ts";
 import { systemClock } from "../system/clock.ts";
+import type { Recorder } from "./ports.ts";
 import { findScenario } from "./scenarios.ts";
 
 let local: LocalDrill;
@@ -25,7 +26,17 @@ async function stopFor(pid: number): Promise<void> {
 
 test("a planned move is measured: the pause that was made is the pause that is told", async () => {
   const { world, settings } = local.fake(stopFor);
-  const { documents } = await findScenario("planned-move").run(world, { ...settings, runs: 2 });
+  const recorded: string[] = [];
+  const recorder: Recorder = {
+    start: (path) => {
+      recorded.push(`start ${path}`);
+      // pcap-savefile(5): a header, and nothing in it.
+      const pcap = Buffer.from("d4c3b2a1".padEnd(40, "0") + "01000000", "hex");
+      return Promise.resolve({ stop: () => Promise.resolve({ path, pcap }) });
+    },
+    remove: (path) => Promise.resolve(void recorded.push(`remove ${path}`)),
+  };
+  const { documents } = await findScenario("planned-move").run({ ...world, recorder }, { ...settings, runs: 2 });
   assert.deepEqual(
     documents.map((one) => [one.run, one.from, one.to]),
     [
@@ -44,6 +55,11 @@ test("a planned move is measured: the pause that was made is the pause that is t
     assert.ok(document.oracle.acknowledgedWrites > 20);
     assert.equal(document.oracle.lostWrites, 0);
   }
+  assert.match(
+    recorded.join(),
+    /^start (planned-move-v4\.2-\w+)-1,start \1-2,remove \1-1,remove \1-2$/,
+    "each run is recorded, and none that passed is kept",
+  );
   assert.deepEqual(readdirSync(join(local.folder, "mnt")), [], "nothing stays mounted");
   assert.deepEqual(readdirSync(join(local.folder, "client")), [], "nothing stays on the client");
   assert.equal(readFileSync(join(local.folder, "export/holdfast-drill/tree.ready"), "utf8").trim(), "100");

@@ -3,10 +3,11 @@
  * stretch of every client's time that belongs to it. Setting up takes longer than a move under emulation, so the
  * sessions are shared; every act begins only when every probe has been steady again.
  */
+import { basename } from "node:path";
 import { messageOf } from "../base/fault.ts";
 import type { Spec } from "../model/spec.ts";
 import type { Clock } from "../system/clock.ts";
-import type { Timeline } from "../wire/timeline.ts";
+import type { Timeline, TimelineStep } from "../wire/timeline.ts";
 import { mountExport, unmountExport } from "./client.ts";
 import { planWatched, type ClientPlan, type PlannedLoop, type PlanSettings, type Watched } from "./client-plan.ts";
 import { askEnd } from "./measure-end.ts";
@@ -22,6 +23,7 @@ import type { ProbeLog } from "./samples.ts";
 import { clearClient, startSession, type ProbeProgram } from "./session.ts";
 import { startSessions, type Sessions } from "./sessions.ts";
 import { prepareTree, removeSession } from "./tree.ts";
+import { recordWayBack } from "./way-back/record-way-back.ts";
 
 /** The lab or site as a drill sees it. */
 export interface World {
@@ -80,6 +82,8 @@ export interface ActSettings {
   readonly beforeLook?: () => Promise<readonly string[]>;
   /** Asks the serving node why its grace lasts, as long as the clients are on their way back. */
   readonly watchesGrace?: boolean;
+  /** Records the network around each run, where something can, to see the first client's way back. */
+  readonly recordsWayBack?: boolean;
   /** Tells the loops to cause their losses once the first act is over. */
   readonly injects?: boolean;
 }
@@ -116,6 +120,10 @@ export interface MeasuredRun extends ClientWindows {
   readonly notReturned: readonly string[];
   /** By the words of the living clients' kernels. */
   readonly locksLost: number;
+  /** The first client's steps after the opening, on the timeline's clock, where they were recorded and recognized. */
+  readonly wayBack?: readonly TimelineStep[];
+  /** On this machine; what is there after the verdict is for whoever asks why. */
+  readonly recordedIn?: string;
   /** What the serving node said, each reason once. */
   readonly graceReasons: readonly string[];
 }
@@ -231,7 +239,10 @@ async function measureSessions(world: World, settings: ActSettings, stage: Stage
     await waitSteady(world, sessions, loops, () => sessions.signal(GO_FILE));
     const spanStartUs = new Map<string, number>();
     for (let run = 1; run <= settings.runs; run += 1) {
-      const measured = await measureRun(world, settings, { sessions, loops, run, spanStartUs });
+      const name = `${basename(folder)}-${run}`;
+      const measured = await recordWayBack(world, { settings, name, client: plans[0]?.machine }, () =>
+        measureRun(world, settings, { sessions, loops, run, spanStartUs }),
+      );
       runs.push(measured);
       for (const [client, { span }] of measured.windows) spanStartUs.set(client, span.endUs);
       if (measured.notReturned.length > 0 || measured.actError !== undefined) break;

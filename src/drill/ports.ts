@@ -79,6 +79,8 @@ export interface LabFaults {
 export interface Recorder {
   /** One recording at a time. The times in it are those of the World's clock. With `from` only what that machine sends. */
   start(name: string, from?: string): Promise<Recording>;
+  /** Takes a recording away that nobody will want to see; that it is gone already is no error. */
+  remove(path: string): Promise<void>;
 }
 
 export interface Recording {

@@ -1,6 +1,7 @@
 /** A drill's report for a person. Pure. */
 import type { CrowdFacts } from "./crowd/judge-crowd.ts";
 import type { DrillDocument, DrillReport, Summary } from "./document.ts";
+import { isWayBackStep } from "./explain.ts";
 import { PROBES, PROTOCOLS } from "./names.ts";
 import type { WireFacts } from "./wire-check/judge-wire.ts";
 
@@ -103,14 +104,27 @@ function byProtocolLines(document: DrillDocument): readonly string[] {
 }
 
 function explanationLines(document: DrillDocument): readonly string[] {
-  const { explainedMs, unexplainedMs, beforeSilenceMs, afterOpenMs } = document;
+  const { explainedMs, unexplainedMs, beforeSilenceMs, afterOpenMs, wayBackMs } = document;
   if (explainedMs === undefined || unexplainedMs === undefined) return [];
+  const silentMs = explainedMs - (wayBackMs ?? 0);
   if (beforeSilenceMs === undefined || afterOpenMs === undefined) {
-    return [`  of the longest: ${explainedMs} ms silent by the timeline, ${unexplainedMs} ms beside it`];
+    const back = wayBackMs === undefined ? "" : `, ${wayBackMs} ms of the client's way back`;
+    return [`  of the longest: ${silentMs} ms silent by the timeline${back}, ${unexplainedMs} ms beside it`];
   }
+  const shown = wayBackMs === undefined ? "" : `, ${wayBackMs} of them the client's way back`;
   return [
-    `  of the longest: ${beforeSilenceMs} ms before the silence, ${explainedMs} ms silent, ${afterOpenMs} ms after the opening`,
+    `  of the longest: ${beforeSilenceMs} ms before the silence, ${silentMs} ms silent, ${afterOpenMs} ms after the opening${shown}`,
+    ...wayBackLines(document),
   ];
+}
+
+/** "the client's way back: reconnect 34 ms, session 23, reclaim 189 (5 opens, 8 locks), reclaim-complete 78" */
+function wayBackLines({ timeline }: DrillDocument): readonly string[] {
+  const parts = timeline.filter(isWayBackStep).map(({ step, startMs, endMs, detail }) => {
+    const name = step.replace(/^client-/, "");
+    return `${name} ${Math.round(endMs - startMs)}${detail === undefined ? "" : ` (${detail})`}`;
+  });
+  return parts.length === 0 ? [] : [`    way back: ${parts.join(", ")} ms`];
 }
 
 /** Rows: protocol and probe; columns: median, p90, longest. */

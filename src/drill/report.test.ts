@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { matchesGolden } from "../../tests/golden.ts";
+import type { TimelineStep } from "../wire/timeline.ts";
 import { reportOf, type DrillDocument, type Pauses } from "./document.ts";
 import { judge } from "./judge.ts";
 import type { PlannedLoop } from "./client-plan.ts";
@@ -110,6 +111,33 @@ test("a good run passes, with the fields that others read", () => {
   assert.deepEqual(document.because, []);
   assert.equal(document.verdict, "pass");
   matchesGolden("drill/run.txt", renderRun(document).join("\n"));
+});
+
+const WAY_BACK: readonly TimelineStep[] = [
+  {
+    step: "client-reconnect",
+    node: CLIENT,
+    startMs: 1780,
+    endMs: 1815,
+    outcome: "done",
+    detail: "connects after 7 ms",
+  },
+  { step: "client-session", node: CLIENT, startMs: 1815, endMs: 1840, outcome: "done" },
+  { step: "client-reclaim", node: CLIENT, startMs: 1840, endMs: 1930, outcome: "done", detail: "5 opens, 8 locks" },
+];
+
+test("the client's way back stands in the timeline behind the opening, and is explained", () => {
+  const document = only(judge(SUBJECT, measured({ runs: [run({ wayBack: WAY_BACK })] })));
+  assert.deepEqual(document.timeline.slice(2), WAY_BACK);
+  const { explainedMs, unexplainedMs, beforeSilenceMs, afterOpenMs, wayBackMs } = document;
+  assert.deepEqual([explainedMs, unexplainedMs, wayBackMs], [1830, 70, 150]);
+  assert.deepEqual([beforeSilenceMs, afterOpenMs], [50, 220]);
+  matchesGolden("drill/run-way-back.txt", renderRun(document).join("\n"));
+  const unclocked = run({ wayBack: WAY_BACK, timelineZeroUs: undefined });
+  assert.match(
+    renderRun(only(judge(SUBJECT, measured({ runs: [unclocked] })))).join("\n"),
+    /1680 ms silent by the timeline, 150 ms of the client's way back, 70 ms beside it/,
+  );
 });
 
 const failures: readonly { name: string; parts: () => Partial<Measured>; because: RegExp }[] = [

@@ -15,6 +15,7 @@ import { PROBES, type LoopKind } from "./names.ts";
 import { besidePlan } from "./neighbour-plan.ts";
 import { bringBeside, common, groundOf, moveAway, subjectOf } from "./scenario-parts.ts";
 import type { DrillResult, DrillSettings, Scenario } from "./scenario.ts";
+import { forgetRecordings } from "./way-back/record-way-back.ts";
 import { checkWire } from "./wire-check/wire-check.ts";
 
 const PLAIN: readonly Scenario[] = [
@@ -125,8 +126,11 @@ export function findScenario(name: string): Scenario {
 async function plannedMove(world: World, settings: DrillSettings): Promise<DrillResult> {
   const watched = [{ target: settings.fileserver, loops: [...PROBES, "tree"] as const }];
   const act = moveAway(world, settings);
-  const measured = await measureActs(world, { ...common("planned-move", settings), watched, act });
-  return { measured, documents: judge(subjectOf("planned-move", "the move", world, settings), measured) };
+  const shared = { ...common("planned-move", settings), recordsWayBack: true };
+  const measured = await measureActs(world, { ...shared, watched, act });
+  const documents = judge(subjectOf("planned-move", "the move", world, settings), measured);
+  await forgetRecordings(world, measured, documents);
+  return { measured, documents };
 }
 
 async function agentKill(world: World, settings: DrillSettings): Promise<DrillResult> {
@@ -168,7 +172,7 @@ async function neighbour(world: World, settings: DrillSettings): Promise<DrillRe
     { target: fileserver, loops: MOVING_LOOPS },
     { target: other, loops: PROBES },
   ];
-  const act = { ...common("neighbour", settings), act: moveAway(world, settings) };
+  const act = { ...common("neighbour", settings), act: moveAway(world, settings), recordsWayBack: true };
   const id = sessionId(world, act);
   const plan = besidePlan(planWatched(act, watched, id), groundOf(act, id), other, []);
   const measured = await measurePlans(world, act, [plan], id);
@@ -176,5 +180,7 @@ async function neighbour(world: World, settings: DrillSettings): Promise<DrillRe
     ...subjectOf("neighbour", "the move", world, settings),
     neighbour: { fileserver: other.name, limitMs: UNNOTICED_PAUSE_MAX_MS },
   };
-  return { measured, documents: judge(subject, measured) };
+  const documents = judge(subject, measured);
+  await forgetRecordings(world, measured, documents);
+  return { measured, documents };
 }

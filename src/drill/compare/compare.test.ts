@@ -145,6 +145,19 @@ describe("pictures", () => {
     for (const [at, bar] of bars.entries())
       assert.ok(at === 0 || Math.abs(bar.startMs - (bars[at - 1]?.endMs ?? 0)) <= 2);
     assert.equal(bars.at(-1)?.endMs, document.pauseMs.write);
+    const opened = document.timeline.find(({ step }) => step === "open-address")?.endMs ?? 0;
+    const wayBack = (lengthMs: number) =>
+      barsOf({
+        ...document,
+        timeline: [
+          ...document.timeline,
+          { step: "client-reconnect", node: "c1", startMs: opened, endMs: opened + lengthMs, outcome: "done" },
+        ],
+      }).slice(-2);
+    const [known, rest] = wayBack(5);
+    assert.deepEqual([known?.label, rest?.label], ["client-reconnect (c1)", "until the client is back"]);
+    assert.deepEqual([rest?.startMs, rest?.endMs], [known?.endMs, document.pauseMs.write]);
+    assert.equal(wayBack(5_000).at(-1)?.label, "client-reconnect (c1)");
   });
 
   test("axes have few marks, at round places", () => {

@@ -1,6 +1,6 @@
 /** What the nodes did, one bar for each step, all systems on one axis. Pure. */
 import type { DrillDocument } from "../document.ts";
-import { silenceOf } from "../explain.ts";
+import { isWayBackStep, silenceOf } from "../explain.ts";
 import { OURS, typicalRun, type Comparison } from "./comparison.ts";
 import { axisLabel, axisTimes, duration, line, picture, rect, text, toneOf, type Picture } from "./svg.ts";
 import { faultName, protocolName } from "./words.ts";
@@ -56,8 +56,10 @@ export function barsOf({ timeline, phases, afterOpenMs }: DrillDocument): readon
   const silence = silenceOf({ steps: timeline });
   const openMs = phases === undefined ? silence?.endMs : zeroMs + phases.takeoverMs;
   const clientMs = phases?.clientMs ?? afterOpenMs ?? 0;
-  const after =
-    openMs === undefined || clientMs <= 0 ? [] : [wait("until the client is back", openMs, openMs + clientMs)];
+  const backMs = (openMs ?? 0) + clientMs;
+  // Where the client's steps are known, only what is left of its time.
+  const fromMs = Math.max(openMs ?? 0, ...timeline.filter(isWayBackStep).map((step) => zeroMs + step.endMs));
+  const after = openMs === undefined || fromMs >= backMs ? [] : [wait("until the client is back", fromMs, backMs)];
   return [...before, ...steps, ...after];
 }
 

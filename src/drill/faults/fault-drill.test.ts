@@ -8,7 +8,7 @@ import type { DrillDocument } from "../document.ts";
 import type { World } from "../measure.ts";
 import type { LabFaults, MachineFaults, Machines } from "../ports.ts";
 import type { FaultDocument, FaultStep } from "./fault-words.ts";
-import { tcp } from "../wire-check/fake-frames.ts";
+import { tcp } from "../capture/fake-frames.ts";
 import { faultDrill } from "./fault-drill.ts";
 
 interface FakeLab {
@@ -172,6 +172,7 @@ function thawedTooSoon(lab: FakeLab, journal: (fencedS: number) => string): void
     },
     recorder: {
       start: () => Promise.resolve({ stop: () => Promise.resolve({ path: "", pcap: pcap(THAWED_MS + 1_000, frame) }) }),
+      remove: () => Promise.resolve(),
     },
   };
 }

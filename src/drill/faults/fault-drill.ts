@@ -12,7 +12,7 @@ import { common, otherNode, subjectOf, timeScaleOf } from "../scenario-parts.ts"
 import type { DrillResult, DrillSettings } from "../scenario.ts";
 import type { LabFaults, MachineFaults, Recorded } from "../ports.ts";
 import { addressesOf } from "../wire-check/look.ts";
-import { readPcap } from "../wire-check/pcap.ts";
+import { readPcap } from "../capture/pcap.ts";
 import { collectEvidence, keepDocument } from "./evidence.ts";
 import { casesOf, type FaultCase, type FaultDocument, type Load } from "./fault-words.ts";
 import { directorsOf } from "./look-at-directors.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { advertisement, arp, tcp } from "../wire-check/fake-frames.ts";
+import { advertisement, arp, tcp } from "../capture/fake-frames.ts";
 import { judgeThaw } from "./silence-after-thaw.ts";
 
 const HOME = ["10.77.0.50", "fd77::50"];

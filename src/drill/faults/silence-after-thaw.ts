@@ -1,6 +1,6 @@
 /** What a node that was fenced while it was frozen still sends from the fileserver's address once it runs again. Pure. */
-import { readPacket, type Packet } from "../wire-check/packet.ts";
-import type { CapturedFrame } from "../wire-check/pcap.ts";
+import { readPacket, type Packet } from "../capture/packet.ts";
+import type { CapturedFrame } from "../capture/pcap.ts";
 
 /** For noticing that the registration is gone, and for the reboot. */
 export const SILENT_AFTER_MS = 500;

@@ -5,6 +5,7 @@ import { measureActs, type World } from "../measure.ts";
 import { PROBES, type Probe } from "../names.ts";
 import { median } from "../pause.ts";
 import { common, moveAway, subjectOf } from "../scenario-parts.ts";
+import { forgetRecordings } from "../way-back/record-way-back.ts";
 import type { DrillResult, DrillSettings } from "../scenario.ts";
 
 /** Between two moves: what a client needs to be steady again. */
@@ -16,10 +17,16 @@ const SLOWER_MAX = 1.2;
 
 export async function failoverStorm(world: World, settings: DrillSettings): Promise<DrillResult> {
   const watched = [{ target: settings.fileserver, loops: PROBES }];
-  const shared = { settleMs: SETTLE_MS, jitterMs: JITTER_MS, ...common("failover-storm", settings) };
+  const shared = {
+    settleMs: SETTLE_MS,
+    jitterMs: JITTER_MS,
+    ...common("failover-storm", settings),
+    recordsWayBack: true,
+  };
   const measured = await measureActs(world, { ...shared, watched, act: moveAway(world, settings) });
-  const documents = judge(subjectOf("failover-storm", "the move", world, settings), measured);
-  return { measured, documents: withWear(documents) };
+  const documents = withWear(judge(subjectOf("failover-storm", "the move", world, settings), measured));
+  await forgetRecordings(world, measured, documents);
+  return { measured, documents };
 }
 
 /** Of the probes that need no grace: what a lock waits for is the clients' doing, not the machines'. */

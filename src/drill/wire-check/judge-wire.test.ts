@@ -1,9 +1,9 @@
 /** A capture of one good move, and what is found when one thing in it is wrong. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { advertisement, arp, captured, smNotify, tcp, u32, udp, unreachable } from "./fake-frames.ts";
+import { advertisement, arp, captured, smNotify, tcp, u32, udp, unreachable } from "../capture/fake-frames.ts";
 import { judgeWire, type WireQuestion } from "./judge-wire.ts";
-import type { CapturedFrame } from "./pcap.ts";
+import type { CapturedFrame } from "../capture/pcap.ts";
 
 const HOME = "10.77.0.50";
 const C1 = "10.77.0.21";

@@ -10,8 +10,8 @@
  * another, compared with an error of some 100 ms (`toleranceMs`): the announcement itself marks the border exactly.
  */
 import { readNotification, readNotificationRecord, type Notification } from "./notification.ts";
-import { PROTOCOL_TCP, readPacket, type Packet, type TcpPacket } from "./packet.ts";
-import type { CapturedFrame } from "./pcap.ts";
+import { PROTOCOL_TCP, readPacket, type Packet, type TcpPacket } from "../capture/packet.ts";
+import type { CapturedFrame } from "../capture/pcap.ts";
 
 export interface WireQuestion {
   /** All of the fileserver's, in canonical text. */

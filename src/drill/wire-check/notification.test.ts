@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { smNotify, u32 } from "./fake-frames.ts";
+import { smNotify, u32 } from "../capture/fake-frames.ts";
 import { readNotification, readNotificationRecord } from "./notification.ts";
 
 const read = (bytes: readonly number[]) => readNotification(Uint8Array.from(bytes));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Timeline } from "../../wire/timeline.ts";
-import { arp, smNotify, tcp, udp } from "./fake-frames.ts";
+import { arp, smNotify, tcp, udp } from "../capture/fake-frames.ts";
 import type { WireQuestion } from "./judge-wire.ts";
 import { judgeRecorded } from "./wire-check.ts";
 

@@ -16,7 +16,7 @@ import type { Recorded, Recorder } from "../ports.ts";
 import { holdLock } from "./held-lock.ts";
 import { judgeWire, type MoveTimes, type WireQuestion, type WireVerdict } from "./judge-wire.ts";
 import { addressesOf, clockDifference, ownAddresses, type ClockDifference } from "./look.ts";
-import { readPcap } from "./pcap.ts";
+import { readPcap } from "../capture/pcap.ts";
 
 export interface WireCheckSettings {
   readonly nodes: readonly [string, string];
