@@ -99,7 +99,7 @@ function fake(folder: string, duringMove: (pid: number) => Promise<void>): FakeD
     await duringMove(probePid);
     const step = { node: to, outcome: "done" } as const;
     const steps = [
-      { ...step, step: "hold-requests", startMs: 0, endMs: 5 },
+      { ...step, step: "hold-requests", startMs: 0, endMs: 0 },
       { ...step, step: "open-address", startMs: LOCAL_PAUSE_MS - 5, endMs: LOCAL_PAUSE_MS },
     ];
     node = to;

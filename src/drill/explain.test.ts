@@ -17,7 +17,7 @@ function timeline(...steps: readonly (readonly [string, number, number])[]): Tim
 test("the explained pause is from the first silence to the last opening", () => {
   const moved = timeline(
     ["put-state-aside", 0, 90],
-    ["hold-requests", 100, 110],
+    ["hold-requests", 90, 100],
     ["stop-nfsd", 110, 400],
     ["open-address:10.77.0.50", 1500, 1540],
     ["open-address:fd77::50", 1500, 1560],
@@ -34,7 +34,7 @@ test("a timeline that lacks silence or opening explains nothing", () => {
 });
 
 test("with both clocks the pause falls into three parts", () => {
-  const moved = timeline(["hold-requests", 100, 110], ["open-address", 1500, 1560]);
+  const moved = timeline(["hold-requests", 90, 100], ["open-address", 1500, 1560]);
   const pause = { pauseMs: 1650, normalIntervalMs: 50, gapStartUs: 10_060_000, gapEndUs: 11_760_000 };
   const shorter = { ...pause, pauseMs: 1600, gapEndUs: 11_710_000 };
   assert.deepEqual(explainPause(moved, [shorter, pause], 10_000_000), {
@@ -48,7 +48,7 @@ test("with both clocks the pause falls into three parts", () => {
 });
 
 describe("the client's recorded way back", () => {
-  const moved = timeline(["hold-requests", 100, 110], ["open-address", 1500, 1560], ["tickle-connections", 1560, 1570]);
+  const moved = timeline(["hold-requests", 90, 100], ["open-address", 1500, 1560], ["tickle-connections", 1560, 1570]);
   const pause = { pauseMs: 1850, normalIntervalMs: 50, gapStartUs: 10_060_000, gapEndUs: 11_960_000 };
   const back = timeline(["client-reconnect", 1560, 1600], ["client-reclaim-complete", 1600, 1900]).steps;
 

@@ -3,21 +3,25 @@ import type { Timeline, TimelineStep } from "../wire/timeline.ts";
 import type { Pause } from "./pause.ts";
 
 export interface PauseSteps {
-  /** The step with which the fileserver stops to answer. */
+  /** The step with which the fileserver stops to answer, */
   readonly silentFrom: string;
+  /** and whether with its beginning or its end. */
+  readonly silentAt: "startMs" | "endMs";
   /** The steps after which it answers, and clients have been told; those that the timeline lacks are passed over. */
   readonly openUntil: readonly string[];
 }
 
 export const PAUSE_STEPS: PauseSteps = {
   silentFrom: "hold-requests",
+  // Before it holds anything it waits for the last look of the ledger's watch.
+  silentAt: "endMs",
   openUntil: ["open-address", "tickle-connections"],
 };
 
 /** Of the stock cluster (stock-actions.ts): with a port block it is silent and open by that, without by its address. */
 const STOCK_STEPS: readonly PauseSteps[] = [
-  { silentFrom: "stop PortUnblock", openUntil: ["start PortUnblock"] },
-  { silentFrom: "stop VIP", openUntil: ["start VIP"] },
+  { silentFrom: "stop PortUnblock", silentAt: "startMs", openUntil: ["start PortUnblock"] },
+  { silentFrom: "stop VIP", silentAt: "startMs", openUntil: ["start VIP"] },
 ];
 
 /** Where the timeline has an end of opening, by whichever system's steps: when that was. */
@@ -53,7 +57,7 @@ function silenceBy(timeline: Pick<Timeline, "steps">, steps: PauseSteps): Silenc
   const silent = timeline.steps.filter((step) => isStep(step, steps.silentFrom));
   const open = timeline.steps.filter((step) => steps.openUntil.some((name) => isStep(step, name)));
   if (silent.length === 0 || open.length === 0) return undefined;
-  const startMs = Math.min(...silent.map((step) => step.startMs));
+  const startMs = Math.min(...silent.map((step) => step[steps.silentAt]));
   return { startMs, endMs: Math.max(startMs, ...open.map((step) => step.endMs)) };
 }
 

@@ -46,7 +46,7 @@ function run(parts: Partial<MeasuredRun> = {}): MeasuredRun {
       startedAtMs: 0,
       outcome: "done",
       steps: [
-        { ...step, step: "hold-requests", startMs: 100, endMs: 110 },
+        { ...step, step: "hold-requests", startMs: 90, endMs: 100 },
         { ...step, step: "open-address", startMs: 1700, endMs: 1780 },
       ],
     },

@@ -41,7 +41,7 @@ function run(parts: Partial<CrowdRun> = {}, steps: readonly TimelineStep[] = [])
       outcome: "done",
       steps: [
         step("sync-volumes", 0, 900),
-        step("hold-requests", 900, 950),
+        step("hold-requests", 850, 900),
         step("stop-nfsd", 960, 1400),
         step("release-luns:data", 1400, 1500),
         step("open-address", 1600, 1700, "n2"),

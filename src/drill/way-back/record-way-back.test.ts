@@ -21,7 +21,7 @@ const TIMELINE: Timeline = {
   startedAtMs: OPENED_AT_MS - BEHIND_MS - 900,
   outcome: "done",
   steps: [
-    { ...step, step: "hold-requests", startMs: 100, endMs: 110 },
+    { ...step, step: "hold-requests", startMs: 90, endMs: 100 },
     { ...step, step: "open-address", startMs: 880, endMs: 900 },
   ],
 };

@@ -29,7 +29,7 @@ function timeline(...steps: readonly (readonly [step: string, startMs: number, e
   };
 }
 
-const MOVE = timeline(["sync-volumes", 0, 400], ["hold-requests", 500, 520], ["open-address", 2000, 2100]);
+const MOVE = timeline(["sync-volumes", 0, 400], ["hold-requests", 480, 500], ["open-address", 2000, 2100]);
 
 /** As the lab writes it; milliseconds after the timeline's zero. */
 function pcap(...frames: readonly (readonly [atMs: number, bytes: readonly number[]])[]): Uint8Array {
