@@ -74,8 +74,8 @@ describe("a fileserver of which nothing is here", () => {
 });
 
 describe("the disks behind the volumes", () => {
-  const PVS = "pvs --foreign --reportformat json -o pv_name,vg_systemid --select vg_name=home";
-  const LVS = "lvs --foreign --reportformat json -o lv_name,segtype --select vg_name=home";
+  const PVS = "pvs --foreign --nohints --reportformat json -o pv_name,vg_systemid --select vg_name=home";
+  const LVS = "lvs --foreign --nohints --reportformat json -o lv_name,segtype --select vg_name=home";
 
   test("of a volume group: its disks and its owner", async () => {
     const commands = expectCommands(

@@ -40,8 +40,8 @@ function nodeWith(storage: FakeLuns, commands: ExpectedCommands = expectCommands
 }
 
 describe("the LUNs of all fileservers", () => {
-  const pvs = { run: "pvs --foreign --reportformat json -o pv_name,vg_systemid --select vg_name=home" };
-  const lvs = { run: "lvs --foreign --reportformat json -o lv_name,segtype --select vg_name=home" };
+  const pvs = { run: "pvs --foreign --nohints --reportformat json -o pv_name,vg_systemid --select vg_name=home" };
+  const lvs = { run: "lvs --foreign --nohints --reportformat json -o lv_name,segtype --select vg_name=home" };
   const found = [
     { ...pvs, stdout: recorded("lvm/pvs-home.txt") },
     { ...lvs, stdout: recorded("lvm/lvs-home.txt") },

@@ -65,7 +65,7 @@ export function dropKeysScript(spec: Spec, key: string): string {
   const groups = volumes.flatMap(({ device }) => (device.kind === "lv" ? [device.vg] : []));
   const disks = volumes.flatMap(({ device }) => (device.kind === "disk" ? [device.path] : []));
   return `PATH=/usr/sbin:/usr/bin:/sbin:/bin; export PATH
-for disk in ${words(disks)} $(for group in ${words(groups)}; do vgs --foreign --noheadings -o pv_name "$group" 2>/dev/null; done); do
+for disk in ${words(disks)} $(for group in ${words(groups)}; do vgs --foreign --nohints --noheadings -o pv_name "$group" 2>/dev/null; done); do
   sg_persist --no-inquiry --in --read-keys "$disk" 2>/dev/null | grep -qi "0x0*${key.replace(/^0+/, "")}$" || continue
   sg_persist --no-inquiry --out --register --param-rk=0x${key} --param-sark=0 "$disk" >/dev/null 2>&1 || echo "$disk"
 done

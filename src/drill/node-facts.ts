@@ -86,7 +86,7 @@ for volume in "$@"; do
       [ "$(cat "$dm/dm/name" 2>/dev/null)" != "$4" ] || device=$(cat "$dm/dev")
     done
     [ -z "$device" ] || echo "active $2"
-    disks=$(pvs --foreign --noheadings -o pv_name --select "vg_name=$3" 2>/dev/null)
+    disks=$(pvs --foreign --nohints --noheadings -o pv_name --select "vg_name=$3" 2>/dev/null)
   else
     disks=$(readlink -f "$3"); device=$(cat "/sys/class/block/\${disks#/dev/}/dev")
   fi

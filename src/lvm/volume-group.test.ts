@@ -25,8 +25,8 @@ const HOME: VolumeGroup = {
   disks: ["/dev/sda"],
 };
 const THIN: VolumeGroup = { ...HOME, logicalVolumes: [{ name: "data", segmentTypes: ["thin"] }] };
-const PVS = "pvs --foreign --reportformat json -o pv_name,vg_systemid --select vg_name=home";
-const LVS = "lvs --foreign --reportformat json -o lv_name,segtype --select vg_name=home";
+const PVS = "pvs --foreign --nohints --reportformat json -o pv_name,vg_systemid --select vg_name=home";
+const LVS = "lvs --foreign --nohints --reportformat json -o lv_name,segtype --select vg_name=home";
 
 function hasCode(code: string) {
   return (error: unknown): boolean => error instanceof Fault && error.code === code;

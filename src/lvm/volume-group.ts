@@ -22,15 +22,18 @@ export interface VolumeGroup {
   readonly disks: readonly string[];
 }
 
-/** `--foreign`: groups of other machines are shown too; `--readonly`-like, nothing is written. */
+/**
+ * `--foreign`: groups of other machines are shown too. `--nohints`: LVM remembers which disks are its own (/run/lvm/hints)
+ * and learns of changes by its own commands only; a group that another machine has made is not there for it.
+ */
 export const reportVolumeGroup = (vg: string): Command => ({
   tool: "pvs",
-  args: ["--foreign", "--reportformat", "json", "-o", "pv_name,vg_systemid", "--select", `vg_name=${vg}`],
+  args: ["--foreign", "--nohints", "--reportformat", "json", "-o", "pv_name,vg_systemid", "--select", `vg_name=${vg}`],
   timeoutMs: TIMEOUT_MS,
 });
 export const reportLogicalVolumes = (vg: string): Command => ({
   tool: "lvs",
-  args: ["--foreign", "--reportformat", "json", "-o", "lv_name,segtype", "--select", `vg_name=${vg}`],
+  args: ["--foreign", "--nohints", "--reportformat", "json", "-o", "lv_name,segtype", "--select", `vg_name=${vg}`],
   timeoutMs: TIMEOUT_MS,
 });
 
