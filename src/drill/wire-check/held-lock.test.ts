@@ -1,7 +1,7 @@
 /** With real flock(1) and a local file: it behaves as a lock over NFS does for those who ask. */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -34,8 +34,12 @@ test("the lock is held until it is released, and the file goes with it", async (
   const file = join(folder, "a file");
   const lock = await holdLock(here, "c1", file);
   assert.equal(tryLock(file), 1);
+  const kept = openSync(file, "r");
   await lock.release();
   assert.equal(existsSync(file), false);
+  // The file has no name any more, the lock is on the file itself.
+  assert.equal(spawnSync("flock", ["-w", "5", "-x", "3"], { stdio: ["ignore", "ignore", "ignore", kept] }).status, 0);
+  closeSync(kept);
   await lock.release();
 });
 

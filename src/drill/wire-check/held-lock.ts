@@ -28,11 +28,12 @@ while [ "$tries" -lt 100 ] && kill -0 "$holder" 2>/dev/null; do
   tries=$((tries + 1)); sleep 0.3
 done
 echo "the lock on $1 was not taken" >&2
-kill -TERM -- "-$holder" 2>/dev/null || true
+kill -TERM "-$holder" 2>/dev/null || true
 exit 66
 `;
 
-const RELEASE = `kill -TERM -- "-$1" 2>/dev/null || true
+/** Without "--": dash's own kill takes it for a number, and ends nothing. */
+const RELEASE = `kill -TERM "-$1" 2>/dev/null || true
 rm -f -- "$2"
 `;
 
