@@ -37,6 +37,7 @@ import { openWatchKeeper } from "./watch-keeper.ts";
 
 /** After a release the other node takes over; rebuilding the standby here must not compete with it. */
 const WARM_AFTER_RELEASE_DELAY_MS = 5_000;
+
 export interface TakeoverCircumstances {
   /** Reservation key of a node that an operator knows to be down. */
   readonly fencedKey?: string;

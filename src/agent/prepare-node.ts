@@ -1,5 +1,6 @@
 /** What an agent sets on its node as it starts, for all fileservers at once. All of it ends with the boot. */
 import { mkdir, writeFile } from "node:fs/promises";
+import { basename } from "node:path";
 import { messageOf } from "../base/fault.ts";
 import { lockdGraceS } from "../failover/grace.ts";
 import {
@@ -24,8 +25,7 @@ async function writeUdevRules(): Promise<void> {
   await mkdir(RULES_FOLDER, { recursive: true });
   await writeFile(`${RULES_FOLDER}/${MAPPER_RULES_NAME}`, MAPPER_RULES);
   const readAhead = readAheadOfMountsOnly((await readOptional(READ_AHEAD_RULES)) ?? "");
-  const name = READ_AHEAD_RULES.split("/").at(-1) ?? "";
-  if (readAhead !== undefined) await writeFile(`${RULES_FOLDER}/${name}`, readAhead);
+  if (readAhead !== undefined) await writeFile(`${RULES_FOLDER}/${basename(READ_AHEAD_RULES)}`, readAhead);
 }
 
 /** Loaded before they are needed: the first mount of an XFS would load a megabyte of module while clients wait. */

@@ -102,7 +102,8 @@ export function readReply(message: Uint8Array): Reply {
   return state === 0 ? { xid, body: reader.rest() } : { xid, failure: NOT_ACCEPTED[state] ?? `accept_stat ${state}` };
 }
 
-const LAST_FRAGMENT = 0x80000000;
+/** The highest bit of a record mark. */
+export const LAST_FRAGMENT = 0x80000000;
 /** Far more than any answer here; a length beyond it is no record mark. */
 const RECORD_BYTES_MAX = 1024 * 1024;
 

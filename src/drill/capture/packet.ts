@@ -58,39 +58,44 @@ export type Packet = ArpPacket | AdvertisementPacket | TcpPacket | UdpPacket | U
 
 const ETHERNET_HEADER_BYTES = 14;
 const VLAN_TAG_BYTES = 4;
-const TYPE_IPV4 = 0x0800;
+export const TYPE_IPV4 = 0x0800;
 const TYPE_ARP = 0x0806;
 const TYPE_VLAN = 0x8100;
 const TYPE_IPV6 = 0x86dd;
-const PROTOCOL_ICMP = 1;
+export const PROTOCOL_ICMP = 1;
 export const PROTOCOL_TCP = 6;
 const PROTOCOL_UDP = 17;
 const PROTOCOL_ICMPV6 = 58;
 
 /** Undefined for what is none of these, and for frames that end before their headers do. */
 export function readPacket(frame: Uint8Array): Packet | undefined {
+  return readFrame(frame, (type, content) => {
+    switch (type) {
+      case TYPE_ARP:
+        return readArp(content);
+      case TYPE_IPV4:
+        return readIpv4(content);
+      case TYPE_IPV6:
+        return readIpv6(content);
+      default:
+        return undefined;
+    }
+  });
+}
+
+/** What `read` makes of an Ethernet frame, by its type and what is in it; undefined also for a frame that ends too early. */
+export function readFrame<T>(
+  frame: Uint8Array,
+  read: (type: number, content: DataView) => T | undefined,
+): T | undefined {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   try {
-    return readEthernet(view);
+    const tagged = view.getUint16(12) === TYPE_VLAN ? VLAN_TAG_BYTES : 0;
+    return read(view.getUint16(12 + tagged), part(view, ETHERNET_HEADER_BYTES + tagged));
   } catch (error) {
     // DataView throws where a frame is shorter than its headers say.
     if (error instanceof RangeError) return undefined;
     throw error;
-  }
-}
-
-function readEthernet(view: DataView): Packet | undefined {
-  const tagged = view.getUint16(12) === TYPE_VLAN ? VLAN_TAG_BYTES : 0;
-  const at = ETHERNET_HEADER_BYTES + tagged;
-  switch (view.getUint16(12 + tagged)) {
-    case TYPE_ARP:
-      return readArp(part(view, at));
-    case TYPE_IPV4:
-      return readIpv4(part(view, at));
-    case TYPE_IPV6:
-      return readIpv6(part(view, at));
-    default:
-      return undefined;
   }
 }
 
@@ -109,7 +114,7 @@ function readArp(view: DataView): Packet | undefined {
   return { kind: "arp", source: ipv4At(view, 14), destination: ipv4At(view, 24) };
 }
 
-function ipv4At(view: DataView, at: number): string {
+export function ipv4At(view: DataView, at: number): string {
   return formatAddress({ family: 4, value: BigInt(view.getUint32(at)) });
 }
 

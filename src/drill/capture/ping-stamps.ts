@@ -4,13 +4,10 @@
  * them (the timestamp option of IPv4 with addresses; RFC 791, section 3.1). As exact as the way from the switch to the
  * node is short, where asking for the time over SSH takes a tenth of a second under emulation. Pure.
  */
-import { formatAddress } from "../../model/address.ts";
 import { median } from "../pause.ts";
+import { ipv4At, PROTOCOL_ICMP, readFrame, TYPE_IPV4 } from "./packet.ts";
 import type { CapturedFrame } from "./pcap.ts";
 
-const ETHERNET_HEADER_BYTES = 14;
-const TYPE_IPV4 = 0x0800;
-const PROTOCOL_ICMP = 1;
 const IPV4_HEADER_BYTES = 20;
 const ECHO_REPLY = 0;
 const ECHO_REQUEST = 8;
@@ -54,32 +51,18 @@ function sinceMidnight(differenceMs: number): number {
 
 /** Undefined for everything but a ping with stamps and addresses. */
 function readEcho(frame: Uint8Array): Echo | undefined {
-  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-  try {
-    if (view.getUint16(12) !== TYPE_IPV4) return undefined;
-    const ip = new DataView(
-      frame.buffer,
-      frame.byteOffset + ETHERNET_HEADER_BYTES,
-      frame.byteLength - ETHERNET_HEADER_BYTES,
-    );
+  return readFrame(frame, (type, ip) => {
+    if (type !== TYPE_IPV4) return undefined;
     const headerBytes = (ip.getUint8(0) & 0x0f) * 4;
     if (ip.getUint8(9) !== PROTOCOL_ICMP || ip.getUint8(IPV4_HEADER_BYTES) !== OPTION_TIMESTAMP) return undefined;
     return {
       type: ip.getUint8(headerBytes),
-      source: addressAt(ip, 12),
-      destination: addressAt(ip, 16),
+      source: ipv4At(ip, 12),
+      destination: ipv4At(ip, 16),
       number: ip.getUint32(headerBytes + 4),
       stampsMs: readStamps(ip),
     };
-  } catch (error) {
-    // DataView throws where a frame is shorter than its headers say.
-    if (error instanceof RangeError) return undefined;
-    throw error;
-  }
-}
-
-function addressAt(view: DataView, at: number): string {
-  return formatAddress({ family: 4, value: BigInt(view.getUint32(at)) });
+  });
 }
 
 /** The pointer counts from 1 and says where the next stamp would go. */

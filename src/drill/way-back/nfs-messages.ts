@@ -3,7 +3,8 @@
  * 5531, section 11), who asks what, and how a COMPOUND of NFSv4 (RFC 8881, section 16.2) ended. Only messages that begin
  * where a segment's payload begins, or behind one that this segment holds whole; what is split otherwise is passed over. Pure.
  */
-import { NFS_PROGRAM, readCall, readReply } from "../../nfs/rpc.ts";
+import { NFS_PORT } from "../../nfs/configuration.ts";
+import { LAST_FRAGMENT, NFS_PROGRAM, readCall, readReply, REPLY } from "../../nfs/rpc.ts";
 import { readerOf, type XdrReader } from "../../nfs/xdr.ts";
 import { readPacket, type TcpPacket } from "../capture/packet.ts";
 import type { CapturedFrame } from "../capture/pcap.ts";
@@ -54,8 +55,6 @@ export interface NfsEnds {
   readonly fileserver: readonly string[];
 }
 
-const NFS_PORT = 2049;
-
 /** In the order of the recording; what was sent twice is there twice. */
 export function readNfs(frames: readonly CapturedFrame[], ends: NfsEnds): readonly NfsMessage[] {
   return frames.flatMap(({ atMs, bytes }) => {
@@ -93,8 +92,6 @@ function ofServer(packet: TcpPacket, atMs: number): readonly NfsMessage[] {
   });
 }
 
-const REPLY = 1;
-const LAST_FRAGMENT = 0x80000000;
 const RECORD_MARK_BYTES = 4;
 
 /** `read` says undefined, or throws a RangeError, where the bytes are no message: they are the middle of one. */
