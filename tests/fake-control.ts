@@ -22,6 +22,7 @@ export function fakeControl(spec: FileserverSpec, answers: Partial<FileserverCon
     prepare: () => Promise.resolve("n1"),
     takeover: () => Promise.resolve(FAKE_TIMELINE),
     release: () => Promise.resolve({ ...FAKE_TIMELINE, kind: "release" }),
+    lockdMaySleep: () => undefined,
     serves: () => false,
     announce: () => undefined,
     isSuccessor: () => false,

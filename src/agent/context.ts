@@ -34,6 +34,8 @@ export interface Node {
   readonly otherKeys?: readonly string[];
   /** Absent where no director stands before any fileserver. */
   readonly directors?: Directors;
+  /** The lock manager of this fileserver has stopped: the others' may have lost a wake-up (lockd-waker.ts). */
+  readonly lockdStopped?: (fileserver: string) => void;
   readonly log: (line: string) => void;
 }
 

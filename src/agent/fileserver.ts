@@ -73,6 +73,8 @@ export interface FileserverControl extends WatchedFileserver, HushedFileserver {
   isSuccessor(): boolean;
   /** True from the takeover to the release, for as long as this agent knows. */
   serves(): boolean;
+  /** Another fileserver's lock manager has stopped on this node. */
+  lockdMaySleep(): void;
   /** What is here, and why it is silent where it is. Rejects where that cannot be found out. */
   sight(): Promise<FileserverSight>;
   /** What a close look at a serving fileserver finds wanting; nothing where all is well. */
@@ -310,6 +312,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
     },
 
     serves: () => watch.watches(),
+    lockdMaySleep: () => watch.lockdMaySleep(),
     idle: () => empty && running === undefined,
     announce: (successorSystemId) => handover.announce(successorSystemId),
     isSuccessor: () => prepared !== undefined && handover.announced() === prepared.systemId,

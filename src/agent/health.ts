@@ -9,10 +9,9 @@ import { messageOf } from "../base/fault.ts";
 import type { FileserverSpec } from "../model/spec.ts";
 import { NFS_PORT } from "../nfs/configuration.ts";
 import { NFS_PROGRAM } from "../nfs/rpc.ts";
-import { universalAddress } from "../nfs/rpcbind.ts";
-import { toolPath } from "../system/tools.ts";
+import { callNull } from "./call-null.ts";
 import type { Node } from "./context.ts";
-import { saidBy, type HolderClient } from "./holder-client.ts";
+import type { HolderClient } from "./holder-client.ts";
 import { stateFolder } from "./state-folder.ts";
 
 export interface Health {
@@ -25,6 +24,8 @@ const NAME = "health";
 const RECORD_BYTES = 32;
 
 export function openHealth(node: Node, fileserver: FileserverSpec): Health {
+  const version = fileserver.protocols.includes("v3") ? 3 : 4;
+  const nfsd = { what: "its NFS server", port: NFS_PORT, program: NFS_PROGRAM, version };
   let writing: Promise<string | undefined> | undefined;
 
   function write(path: string): Promise<string | undefined> {
@@ -40,7 +41,7 @@ export function openHealth(node: Node, fileserver: FileserverSpec): Health {
       const late = node.clock.sleep(boundMs).then(() => `a write to its volume did not end within ${boundMs} ms`);
       const problems = await Promise.all([
         Promise.race([write(`${stateFolder(insidePid, fileserver).path}/${NAME}`), late]),
-        callNull(holder, fileserver, boundMs),
+        callNull(holder, fileserver, nfsd, boundMs),
       ]);
       return problems.filter((problem) => problem !== undefined);
     },
@@ -62,34 +63,5 @@ async function writeRecord(path: string, wallMs: number): Promise<string | undef
     if (error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT"))
       return undefined;
     return `its volume cannot be written: ${messageOf(error)}`;
-  }
-}
-
-/** RPC NULL, the call that every version has and that does nothing (RFC 5531, section 12). */
-async function callNull(
-  holder: HolderClient,
-  fileserver: FileserverSpec,
-  boundMs: number,
-): Promise<string | undefined> {
-  const [address] = fileserver.addresses;
-  if (address === undefined) return undefined;
-  const version = fileserver.protocols.includes("v3") ? "3" : "4";
-  const transport = address.family === 4 ? "tcp" : "tcp6";
-  const seconds = String(Math.max(1, Math.ceil(boundMs / 1000)));
-  // rpcinfo has no bound of its own that could be set (rpcinfo(8)); `timeout` has.
-  const call = [
-    toolPath("rpcinfo"),
-    "-a",
-    universalAddress(address.address, NFS_PORT),
-    "-T",
-    transport,
-    String(NFS_PROGRAM),
-    version,
-  ];
-  try {
-    const result = await holder.run([[toolPath("timeout"), seconds, ...call]], boundMs + 1_000);
-    return result.status === 0 ? undefined : `its NFS server does not answer at ${address.address}: ${saidBy(result)}`;
-  } catch (error) {
-    return `its NFS server was not asked: ${messageOf(error)}`;
   }
 }

@@ -60,6 +60,9 @@ export async function runAgent(settings: AgentSettings): Promise<void> {
     commands,
     overdue: () => commands.overdue(),
     timeScale: settings.timeScale,
+    lockdStopped: (fileserver) => {
+      for (const [other, control] of controls) if (other !== fileserver) control.lockdMaySleep();
+    },
     log,
   });
   await prepareNode(node.commands, spec, log);
@@ -119,7 +122,7 @@ const HOLDER_BOUND_MS = 10_000;
 function makeNode(
   spec: Spec,
   name: string,
-  parts: Pick<Node, "commands" | "overdue" | "timeScale" | "log" | "directors">,
+  parts: Pick<Node, "commands" | "overdue" | "timeScale" | "lockdStopped" | "log" | "directors">,
 ): Node {
   const { nodes, name: cluster } = spec.cluster;
   if (!nodes.some((node) => node.name === name)) {

@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { Fault, messageOf } from "../../base/fault.ts";
 import { nextLedger } from "../../failover/ledger.ts";
 import { STOP_HANGS_MS } from "../../failover/release.ts";
-import { parseReceiveQueues, parseSendQueues } from "../../linux/proc-net-tcp.ts";
+import { parseSendQueues } from "../../linux/proc-net-tcp.ts";
 import { claim, deactivateVolume, mapperName } from "../../lvm/volume-group.ts";
 import type { FileserverSpec } from "../../model/spec.ts";
 import { dropReservation } from "../../scsi/reservation.ts";
@@ -27,6 +27,7 @@ import {
 } from "../inside.ts";
 import { readLedger, writeLastEntry } from "../ledger-file.ts";
 import { openServiceEye } from "../look-at-service.ts";
+import { waitingForLockd } from "../lockd-waker.ts";
 import { freeLockedFiles } from "../nlm-files.ts";
 import { holderFolder, scopeFolder, volumePath } from "../places.ts";
 import type { StepRunners } from "../runner.ts";
@@ -124,8 +125,8 @@ export const releaseSteps: ReleaseSteps = {
     if ((await nfsdThreads(pid)) === 0) return { outcome: "already" };
     // Nothing new is let in any more: what lockd has not read yet it reads within moments, and its locks are final then.
     const drain = { what: "lockd", timeoutMs: scaled(node, DRAIN_BOUND_MS), intervalMs: DRAIN_INTERVAL_MS };
-    const drained = await waitFor(node.clock, drain, async () =>
-      (await waitingBytes(fileserver.nfs.ports.lockd, pid)) === 0 ? true : undefined,
+    const drained = await waitFor(node.clock, drain, () =>
+      Promise.resolve(waitingForLockd(fileserver, pid) === 0 || undefined),
     );
     const [sight, before] = await Promise.all([
       openServiceEye(fileserver, pid).then((eye) => eye.look()),
@@ -183,6 +184,7 @@ export const releaseSteps: ReleaseSteps = {
     const threads = await nfsdThreads(context.insidePid());
     if (threads !== 0)
       throw new Fault({ code: "nfsd-still-running", what: `nfsd of ${fileserver.name} still runs ${threads} threads` });
+    context.node.lockdStopped?.(fileserver.name);
   },
 
   "stop-daemons": async ({ fileserver }, context, boundMs) => {
@@ -297,10 +299,4 @@ async function unsentBytes(fileserver: FileserverSpec, pid: number): Promise<num
   const texts = await Promise.all(["tcp", "tcp6"].map((name) => readOptional(`/proc/${pid}/net/${name}`)));
   const queues = texts.flatMap((text) => parseSendQueues(text ?? "", servedPorts(fileserver)));
   return queues.reduce((sum, bytes) => sum + Math.max(0, bytes - 1), 0);
-}
-
-/** Bytes of requests to the lock manager that it has not read yet. */
-async function waitingBytes(lockdPort: number, pid: number): Promise<number> {
-  const texts = await Promise.all(["tcp", "tcp6"].map((name) => readOptional(`/proc/${pid}/net/${name}`)));
-  return texts.flatMap((text) => parseReceiveQueues(text ?? "", [lockdPort])).reduce((sum, bytes) => sum + bytes, 0);
 }

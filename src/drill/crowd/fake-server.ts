@@ -3,7 +3,7 @@ import { createSocket } from "node:dgram";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { once } from "node:events";
 import { MOUNT, MOUNT_PROGRAM, LOOKUP, CREATE } from "./nfs-calls.ts";
-import { NLM_LOCK, NLM_PROGRAM, NLM_STATES, NLM_TEST, NLM_UNLOCK, type NlmState } from "./nlm-calls.ts";
+import { NLM_LOCK, NLM_STATES, NLM_TEST, NLM_UNLOCK, type NlmState } from "./nlm-calls.ts";
 import {
   encodeCall,
   encodePort,
@@ -12,6 +12,7 @@ import {
   encodeReply,
   GET_PORT,
   NFS_PROGRAM,
+  NLM_PROGRAM,
   openRecordReader,
   PROTOCOL_UDP,
   readCall,

@@ -16,8 +16,16 @@ import {
   REMOVE,
   type Handle,
 } from "./nfs-calls.ts";
-import { NLM_PROGRAM, NLM_VERSION } from "./nlm-calls.ts";
-import { encodePortQuestion, GET_PORT, NFS_PROGRAM, PROTOCOL_TCP, readPort, type Credential } from "../../nfs/rpc.ts";
+import {
+  encodePortQuestion,
+  GET_PORT,
+  NFS_PROGRAM,
+  NLM_PROGRAM,
+  NLM_VERSION,
+  PROTOCOL_TCP,
+  readPort,
+  type Credential,
+} from "../../nfs/rpc.ts";
 
 const ANSWER_TIMEOUT_MS = 15_000;
 const FILE_MODE = 0o666;
