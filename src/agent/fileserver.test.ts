@@ -5,6 +5,7 @@ import { fakeNode } from "../../tests/fake-node.ts";
 import { expectCommands, recorded } from "../../tests/expected-commands.ts";
 import { SAMPLE_SPEC } from "../../tests/sample-spec.ts";
 import { Fault } from "../base/fault.ts";
+import { REPORT } from "../lvm/volume-group.ts";
 import { loadSpec } from "../model/load.ts";
 import type { FileserverName } from "../model/names.ts";
 import type { FileserverSpec } from "../model/spec.ts";
@@ -74,14 +75,8 @@ describe("a fileserver of which nothing is here", () => {
 });
 
 describe("the disks behind the volumes", () => {
-  const PVS = "pvs --foreign --nohints --reportformat json -o pv_name,vg_systemid --select vg_name=home";
-  const LVS = "lvs --foreign --nohints --reportformat json -o lv_name,segtype --select vg_name=home";
-
   test("of a volume group: its disks and its owner", async () => {
-    const commands = expectCommands(
-      { run: PVS, stdout: recorded("lvm/pvs-home.txt") },
-      { run: LVS, stdout: recorded("lvm/lvs-home.txt") },
-    );
+    const commands = expectCommands({ run: REPORT, stdout: recorded("lvm/fullreport.txt") });
     const facts = await lookAtVolumes(nodeWith(commands), ABSENT);
     assert.deepEqual([...facts.keys()], ["data"]);
     assert.deepEqual(facts.get("data")?.disks, ["/dev/sda"]);
@@ -90,10 +85,8 @@ describe("the disks behind the volumes", () => {
   });
 
   test("a logical volume or a disk that is not there is refused", async () => {
-    const commands = expectCommands(
-      { run: PVS, stdout: recorded("lvm/pvs-home.txt") },
-      { run: LVS, stdout: recorded("lvm/lvs-none.txt") },
-    );
+    const stdout = recorded("lvm/fullreport.txt").replaceAll('"lv_name":"data"', '"lv_name":"other"');
+    const commands = expectCommands({ run: REPORT, stdout });
     await assert.rejects(lookAtVolumes(nodeWith(commands), ABSENT), hasCode("device-missing"));
     const onDisk: FileserverSpec = {
       ...ABSENT,

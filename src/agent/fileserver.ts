@@ -27,7 +27,7 @@ import { openHushSender, type HushedFileserver } from "./hush.ts";
 import { exists } from "./inside.ts";
 import { servedConnections } from "./look-at-service.ts";
 import { observe, type Found } from "./observe.ts";
-import { labelledForUs, lookAtDisks, type Looked } from "./prepared.ts";
+import { labelledForUs, openDiskEye, type Looked } from "./prepared.ts";
 import { probeBeforeMove } from "./probe.ts";
 import type { WatchedFileserver } from "./registration.ts";
 import { openRoleTeller } from "./role-teller.ts";
@@ -93,6 +93,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
   const history = openHistory(node, spec.name);
   const silence = openSilence(node, spec);
   const handover = openHandover(node);
+  const lookAtDisks = openDiskEye(node, spec);
   const health = openHealth(node, spec);
   const roles = openRoleTeller(node, spec);
   const hushes = openHushSender(node, spec.name);
@@ -137,7 +138,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
   async function releaseNow(
     successorSystemId?: string,
   ): Promise<{ readonly timeline: Timeline; readonly fault?: Fault }> {
-    const looked = await lookAtDisks(node, spec, prepared);
+    const looked = await lookAtDisks(prepared);
     await standby.connect();
     silence.forget();
     roles.say("releasing");
@@ -182,7 +183,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
    */
   async function dropOwnReservations(): Promise<void> {
     if (node.engine === "pacemaker") return;
-    const { facts } = await lookAtDisks(node, spec, undefined);
+    const { facts } = await lookAtDisks(undefined);
     for (const disk of new Set([...facts.values()].flatMap(({ disks }) => disks)))
       await dropReservation(node.reservations, disk, node.reservationKey);
   }
@@ -216,7 +217,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
         await standby.runWarm();
       } else if (effect === "run-warm-first") await standby.runWarm();
       else await standby.freshen();
-      const found = await lookAtDisks(node, spec, prepared);
+      const found = await lookAtDisks(prepared);
       const looked = handedOver ? labelledForUs(found) : found;
       watch.forget();
       const startedAtMs = node.clock.wallMs();
@@ -296,7 +297,7 @@ export function controlFileserver(node: Node, spec: FileserverSpec): FileserverC
           });
         if (!(await exists(`/sys/class/net/${spec.interface}`))) throw interfaceMissing(node, spec);
         prepared = undefined;
-        const looked = await lookAtDisks(node, spec, prepared);
+        const looked = await lookAtDisks(prepared);
         // Reading is enough to know that the path to the LUN works; who holds it is asked again when it is taken.
         for (const { disks } of looked.facts.values())
           for (const disk of disks) await node.reservations.readState(disk);

@@ -1,5 +1,5 @@
 /** What is looked up before a run, while nobody waits. */
-import { readSystemId } from "../lvm/volume-group.ts";
+import { openSystemId } from "../lvm/system-id.ts";
 import type { FileserverSpec } from "../model/spec.ts";
 import { scaled, type Node, type VolumeFacts } from "./context.ts";
 import { lookAtVolumes } from "./volume-facts.ts";
@@ -23,10 +23,15 @@ export const NOTHING_LOOKED_AT: Looked = {
 /** What `prepare` found are used by a takeover that follows within this time; an older look is repeated. */
 const LOOK_AGE_MAX_MS = 30_000;
 
-export async function lookAtDisks(node: Node, fileserver: FileserverSpec, last: Looked | undefined): Promise<Looked> {
-  if (last !== undefined && node.clock.monotonicMs() - last.atMs < scaled(node, LOOK_AGE_MAX_MS)) return last;
-  const [facts, systemId] = await Promise.all([lookAtVolumes(node, fileserver), readSystemId(node.commands)]);
-  return { facts, systemId, handedOver: false, addressesProbed: false, atMs: node.clock.monotonicMs() };
+export type LookAtDisks = (last: Looked | undefined) => Promise<Looked>;
+
+export function openDiskEye(node: Node, fileserver: FileserverSpec): LookAtDisks {
+  const readSystemId = openSystemId(node.commands);
+  return async (last) => {
+    if (last !== undefined && node.clock.monotonicMs() - last.atMs < scaled(node, LOOK_AGE_MAX_MS)) return last;
+    const [facts, systemId] = [await lookAtVolumes(node, fileserver), await readSystemId()];
+    return { facts, systemId, handedOver: false, addressesProbed: false, atMs: node.clock.monotonicMs() };
+  };
 }
 
 /** The groups' labels as the release left them. LVM looks for itself: were it not so, activation would be refused. */

@@ -9,6 +9,7 @@ import { fakeLuns, type FakeLuns } from "../../tests/fake-luns.ts";
 import { manualClock } from "../../tests/manual-clock.ts";
 import { SAMPLE_SPEC } from "../../tests/sample-spec.ts";
 import { Fault } from "../base/fault.ts";
+import { REPORT } from "../lvm/volume-group.ts";
 import { loadSpec } from "../model/load.ts";
 import type { FileserverName } from "../model/names.ts";
 import type { FileserverSpec } from "../model/spec.ts";
@@ -40,12 +41,7 @@ function nodeWith(storage: FakeLuns, commands: ExpectedCommands = expectCommands
 }
 
 describe("the LUNs of all fileservers", () => {
-  const pvs = { run: "pvs --foreign --nohints --reportformat json -o pv_name,vg_systemid --select vg_name=home" };
-  const lvs = { run: "lvs --foreign --nohints --reportformat json -o lv_name,segtype --select vg_name=home" };
-  const found = [
-    { ...pvs, stdout: recorded("lvm/pvs-home.txt") },
-    { ...lvs, stdout: recorded("lvm/lvs-home.txt") },
-  ];
+  const found = { run: REPORT, stdout: recorded("lvm/fullreport.txt") };
   const media: FileserverSpec = {
     ...HOME,
     name: "media" as FileserverName,
@@ -54,7 +50,7 @@ describe("the LUNs of all fileservers", () => {
 
   test("by the names that they have for themselves, in their order; one that two fileservers share is one", async () => {
     const identify = (disk: string): Promise<string> => Promise.resolve(disk === "/dev/sda" ? "naa.2" : "naa.1");
-    const apart = await findLuns(nodeWith(fakeLuns(), expectCommands(...found)), [HOME, media], identify);
+    const apart = await findLuns(nodeWith(fakeLuns(), expectCommands(found)), [HOME, media], identify);
     assert.deepEqual(apart, {
       luns: [
         { name: "naa.1", disk: "/dev/null", fileservers: ["media"] },
@@ -62,18 +58,16 @@ describe("the LUNs of all fileservers", () => {
       ],
       missing: [],
     });
-    const shared = await findLuns(nodeWith(fakeLuns(), expectCommands(...found)), [HOME, media], () =>
+    const shared = await findLuns(nodeWith(fakeLuns(), expectCommands(found)), [HOME, media], () =>
       Promise.resolve("naa.1"),
     );
     assert.deepEqual(shared.luns, [{ name: "naa.1", disk: "/dev/sda", fileservers: ["home", "media"] }]);
   });
 
   test("what is not found, and what has no name, is told; the others are found", async () => {
-    const none = { ...lvs, stdout: recorded("lvm/lvs-none.txt") };
-    const missing = await findLuns(
-      nodeWith(fakeLuns(), expectCommands({ ...pvs, stdout: recorded("lvm/pvs-home.txt") }, none)),
-      [HOME, media],
-      () => Promise.resolve("naa.1"),
+    const without = { ...found, stdout: found.stdout.replaceAll('"lv_name":"data"', '"lv_name":"other"') };
+    const missing = await findLuns(nodeWith(fakeLuns(), expectCommands(without)), [HOME, media], () =>
+      Promise.resolve("naa.1"),
     );
     assert.deepEqual([missing.luns.length, missing.missing.length], [1, 1]);
     assert.match(missing.missing[0] ?? "", /the disks of home/);

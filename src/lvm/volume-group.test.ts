@@ -13,7 +13,7 @@ import {
   hasVolume,
   mapperName,
   parseVolumeGroup,
-  readSystemId,
+  REPORT,
   readVolumeGroup,
   type VolumeGroup,
 } from "./volume-group.ts";
@@ -25,69 +25,77 @@ const HOME: VolumeGroup = {
   disks: ["/dev/sda"],
 };
 const THIN: VolumeGroup = { ...HOME, logicalVolumes: [{ name: "data", segmentTypes: ["thin"] }] };
-const PVS = "pvs --foreign --nohints --reportformat json -o pv_name,vg_systemid --select vg_name=home";
-const LVS = "lvs --foreign --nohints --reportformat json -o lv_name,segtype --select vg_name=home";
 
 function hasCode(code: string) {
   return (error: unknown): boolean => error instanceof Fault && error.code === code;
 }
 
-function pvs(...rows: readonly (readonly [name: string, systemId: string])[]): string {
-  return JSON.stringify({ report: [{ pv: rows.map(([pv_name, vg_systemid]) => ({ pv_name, vg_systemid })) }] });
+interface Made {
+  readonly name?: string;
+  readonly systemId?: string;
+  readonly disks?: readonly string[];
+  readonly segments?: readonly (readonly [lv: string, type: string])[];
 }
 
+/** A report on groups that no lab has. */
+function report(...groups: readonly Made[]): string {
+  const parts = groups.map(({ name = "home", systemId = "n1", disks = ["/dev/sda"], segments = [] }) => ({
+    vg: [{ vg_name: name, vg_systemid: systemId }],
+    pv: disks.map((pv_name) => ({ pv_name })),
+    seg: segments.map(([lv_name, segtype]) => ({ lv_name, segtype })),
+  }));
+  return JSON.stringify({ report: parts });
+}
+
+const reported = (stdout: string): ExpectedCommand => ({ run: REPORT, stdout });
+
 describe("reading a volume group", () => {
-  test("its owner, volumes and disks", async () => {
-    assert.deepEqual(parseVolumeGroup("home", recorded("lvm/pvs-home.txt"), recorded("lvm/lvs-home.txt")), HOME);
-    const commands = expectCommands(
-      { run: PVS, stdout: recorded("lvm/pvs-home.txt") },
-      { run: LVS, stdout: recorded("lvm/lvs-home.txt") },
-    );
+  test("its owner, volumes and disks, among others", async () => {
+    const commands = expectCommands(reported(recorded("lvm/fullreport.txt")));
     assert.deepEqual(await readVolumeGroup(commands, "home"), HOME);
     commands.assertAllRan();
+    assert.equal(parseVolumeGroup("media", recorded("lvm/fullreport.txt"))?.disks[0], "/dev/sdb");
   });
 
-  test("a group without owner, on several disks", () => {
-    const group = parseVolumeGroup("v", pvs(["/dev/sda", ""], ["/dev/sdb", ""]), recorded("lvm/lvs-none.txt"));
-    assert.deepEqual(group, { name: "v", systemId: "", logicalVolumes: [], disks: ["/dev/sda", "/dev/sdb"] });
+  test("a group without owner and volumes, on several disks", () => {
+    const disks = ["/dev/sda", "/dev/sdb"];
+    const group = parseVolumeGroup("v", report({ name: "v", systemId: "", disks }));
+    assert.deepEqual(group, { name: "v", systemId: "", logicalVolumes: [], disks });
   });
 
   test("a volume of several segments is one volume", () => {
-    const lvs = JSON.stringify({
-      report: [{ lv: ["linear", "striped"].map((segtype) => ({ lv_name: "data", segtype })) }],
-    });
-    const group = parseVolumeGroup("home", recorded("lvm/pvs-home.txt"), lvs);
+    const segments = [
+      ["data", "linear"],
+      ["data", "striped"],
+    ] as const;
+    const group = parseVolumeGroup("home", report({ segments }));
     assert.deepEqual(group?.logicalVolumes, [{ name: "data", segmentTypes: ["linear", "striped"] }]);
   });
 
-  test("a group that is not there: LVM says so with an empty report", async () => {
-    assert.equal(parseVolumeGroup("none", recorded("lvm/pvs-none.txt"), recorded("lvm/lvs-none.txt")), undefined);
-    const commands = expectCommands(
-      { run: PVS, stdout: recorded("lvm/pvs-none.txt") },
-      { run: LVS, stdout: recorded("lvm/lvs-none.txt") },
-    );
-    await assert.rejects(readVolumeGroup(commands, "home"), hasCode("volume-group-missing"));
+  test("a group that is not in the report is missing", async () => {
+    assert.equal(parseVolumeGroup("none", recorded("lvm/fullreport.txt")), undefined);
+    await assert.rejects(readVolumeGroup(expectCommands(reported(report())), "home"), hasCode("volume-group-missing"));
   });
 
   test("LVM that fails is an error, not a group that is missing", async () => {
-    const commands = expectCommands(
-      { run: PVS, status: 5, stderr: "Failed to find devices." },
-      { run: LVS, stdout: recorded("lvm/lvs-none.txt") },
-    );
+    const commands = expectCommands({ run: REPORT, status: 5, stderr: "Failed to find devices." });
     await assert.rejects(readVolumeGroup(commands, "home"), hasCode("command-failed"));
   });
 
   test("a disk of the group is gone: refused", async () => {
-    const commands = expectCommands(
-      { run: PVS, stdout: pvs(["/dev/sda", "n1"], ["[unknown]", "n1"]) },
-      { run: LVS, stdout: recorded("lvm/lvs-home.txt") },
-    );
+    const commands = expectCommands(reported(report({ disks: ["/dev/sda", "[unknown]"] })));
     await assert.rejects(readVolumeGroup(commands, "home"), hasCode("volume-group-incomplete"));
+  });
+
+  test("two groups of one name: refused", async () => {
+    const commands = expectCommands(reported(report({}, { disks: ["/dev/sdc"] })));
+    await assert.rejects(readVolumeGroup(commands, "home"), hasCode("volume-group-ambiguous"));
   });
 });
 
 test("the commands, word for word", () => {
   const commands = {
+    report: REPORT,
     "activate here": activate(HOME, "data", "n1"),
     "activate what carries another's name": activate(HOME, "data", "n2"),
     claim: claim(HOME, "n2"),
@@ -145,18 +153,6 @@ describe("deactivation", () => {
 
   test("disks that are not known: all are scanned", () => {
     assert.ok(!deactivation({ ...THIN, disks: [] }, "data").args.includes("--devices"));
-  });
-});
-
-describe("this machine's system ID", () => {
-  test("as LVM says it", async () => {
-    const commands = expectCommands({ run: "lvm systemid", stdout: recorded("lvm/systemid.txt") });
-    assert.equal(await readSystemId(commands), "n1");
-  });
-
-  test("a machine without one is refused: its groups would be everybody's", async () => {
-    for (const stdout of ["  system ID: \n", ""])
-      await assert.rejects(readSystemId(expectCommands({ run: "lvm systemid", stdout })), hasCode("system-id-missing"));
   });
 });
 

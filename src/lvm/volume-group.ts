@@ -23,19 +23,29 @@ export interface VolumeGroup {
 }
 
 /**
+ * Everything about all groups by one program: to start one costs more than what it reads.
+ *
  * `--foreign`: groups of other machines are shown too. `--nohints`: LVM remembers which disks are its own (/run/lvm/hints)
  * and learns of changes by its own commands only; a group that another machine has made is not there for it.
  */
-export const reportVolumeGroup = (vg: string): Command => ({
-  tool: "pvs",
-  args: ["--foreign", "--nohints", "--reportformat", "json", "-o", "pv_name,vg_systemid", "--select", `vg_name=${vg}`],
+export const REPORT: Command = {
+  tool: "lvm",
+  args: [
+    "fullreport",
+    "--foreign",
+    "--nohints",
+    "--reportformat",
+    "json",
+    ...Object.entries({
+      vg: "vg_name,vg_systemid",
+      pv: "pv_name",
+      lv: "lv_name",
+      pvseg: "pv_name",
+      seg: "lv_name,segtype",
+    }).flatMap(([part, fields]) => ["--configreport", part, "-o", fields]),
+  ],
   timeoutMs: TIMEOUT_MS,
-});
-export const reportLogicalVolumes = (vg: string): Command => ({
-  tool: "lvs",
-  args: ["--foreign", "--nohints", "--reportformat", "json", "-o", "lv_name,segtype", "--select", `vg_name=${vg}`],
-  timeoutMs: TIMEOUT_MS,
-});
+};
 
 /** A group that still carries another machine's system ID is accepted for one command (lvmsystemid(7), "Overriding"). */
 const accepting = (systemId: string): readonly string[] => ["--config", `local/extra_system_ids=["${systemId}"]`];
@@ -90,35 +100,47 @@ function onlyDisks(disks: readonly string[]): readonly string[] {
   return disks.length === 0 ? [] : ["--devices", disks.join(",")];
 }
 
+type Row = Readonly<Record<string, string>>;
+
 interface Report {
   readonly report: readonly {
-    readonly pv?: readonly Record<string, string>[];
-    readonly lv?: readonly Record<string, string>[];
+    readonly vg?: readonly Row[];
+    readonly pv?: readonly Row[];
+    readonly seg?: readonly Row[];
   }[];
 }
 
-export function parseVolumeGroup(vg: string, pvsJson: string, lvsJson: string): VolumeGroup | undefined {
-  const rows = (JSON.parse(pvsJson) as Report).report.flatMap((part) => part.pv ?? []);
-  if (rows.length === 0) return undefined;
-  const volumes = (JSON.parse(lvsJson) as Report).report.flatMap((part) => part.lv ?? []);
+/** Undefined where there is no such group. */
+export function parseVolumeGroup(vg: string, reportJson: string): VolumeGroup | undefined {
+  const parts = (JSON.parse(reportJson) as Report).report.filter((part) => part.vg?.[0]?.["vg_name"] === vg);
+  const [first] = parts;
+  if (first === undefined) return undefined;
+  if (parts.length > 1) throw severalGroups(vg, parts.length);
+  const segments = first.seg ?? [];
   return {
     name: vg,
-    systemId: rows[0]?.["vg_systemid"] ?? "",
-    logicalVolumes: [...Map.groupBy(volumes, (row) => row["lv_name"] ?? "")].map(([name, segments]) => ({
+    systemId: first.vg?.[0]?.["vg_systemid"] ?? "",
+    logicalVolumes: [...Map.groupBy(segments, (row) => row["lv_name"] ?? "")].map(([name, rows]) => ({
       name,
-      segmentTypes: segments.map((row) => row["segtype"] ?? ""),
+      segmentTypes: rows.map((row) => row["segtype"] ?? ""),
     })),
-    disks: rows.map((row) => row["pv_name"] ?? ""),
+    disks: (first.pv ?? []).map((row) => row["pv_name"] ?? ""),
   };
+}
+
+function severalGroups(vg: string, groups: number): Fault {
+  return new Fault({
+    kind: "refused",
+    code: "volume-group-ambiguous",
+    what: `${groups} volume groups are called ${vg} on this node`,
+    why: "nothing says which of them is meant",
+    remedy: "rename the others by their UUID: vgs -o vg_name,vg_uuid; vgrename UUID NEW-NAME",
+  });
 }
 
 /** Rejects where LVM cannot say, or where the group is not visible here. */
 export async function readVolumeGroup(commands: Commands, vg: string): Promise<VolumeGroup> {
-  const [pvs, lvs] = await Promise.all([
-    runChecked(commands, reportVolumeGroup(vg)),
-    runChecked(commands, reportLogicalVolumes(vg)),
-  ]);
-  const group = parseVolumeGroup(vg, pvs.stdout, lvs.stdout);
+  const group = parseVolumeGroup(vg, (await runChecked(commands, REPORT)).stdout);
   if (group === undefined) {
     throw new Fault({
       kind: "refused",
@@ -192,20 +214,4 @@ export async function deactivateVolume(commands: Commands, group: VolumeGroup, l
   for (let attempt = 1; attempt < DEACTIVATE_ATTEMPTS_MAX && result.status !== 0; attempt++)
     result = await commands.run(command);
   if (result.status !== 0) throw commandFailed(command, result);
-}
-
-/** This machine's system ID. Rejects where it has none: then no group can be owned by it. */
-export async function readSystemId(commands: Commands): Promise<string> {
-  const { stdout } = await runChecked(commands, { tool: "lvm", args: ["systemid"], timeoutMs: TIMEOUT_MS });
-  const systemId = /system ID:\s*(\S+)/.exec(stdout)?.[1];
-  if (systemId === undefined) {
-    throw new Fault({
-      code: "system-id-missing",
-      what: "LVM on this node has no system ID",
-      why: "without it a volume group could be active on two nodes",
-      remedy:
-        'set global/system_id_source="lvmlocal" in /etc/lvm/lvm.conf and local/system_id in /etc/lvm/lvmlocal.conf',
-    });
-  }
-  return systemId;
 }
