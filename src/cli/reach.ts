@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { hostname } from "node:os";
 import { PLACES } from "../agent/places.ts";
 import type { Spec } from "../model/spec.ts";
-import { forwardSocket } from "../ssh/forward.ts";
+import { keepForwards } from "../ssh/kept-forwards.ts";
 import type { AgentStatus } from "../wire/agent.ts";
 import { agentClient, type AgentClient } from "../wire/client.ts";
 
@@ -17,12 +17,14 @@ const CONNECT_TIMEOUT_MS = 30_000;
 /** Longer than any run's own bounds together: the agent answers first, with the better message. */
 const REQUEST_TIMEOUT_MS = 600_000;
 
+const openForward = keepForwards();
+
 export async function reachNode(spec: Spec, node: string): Promise<ReachedNode> {
   const here = hostname().split(".")[0] === node && existsSync(PLACES.socket);
   const config = spec.cluster.ssh.config ?? process.env["HOLDFAST_SSH_CONFIG"];
   const forward = here
     ? { socket: PLACES.socket, close: () => Promise.resolve() }
-    : await forwardSocket({
+    : await openForward({
         host: node,
         remoteSocket: PLACES.socket,
         timeoutMs: CONNECT_TIMEOUT_MS,

@@ -1,4 +1,5 @@
 /** A unix socket of another machine, brought here by the system's OpenSSH (its configuration, agent and host keys count). */
+import { rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -11,7 +12,11 @@ import { toolPath } from "../system/tools.ts";
 
 export interface Forward {
   readonly socket: string;
+  /** False once the connection has ended by itself. */
+  isAlive(): Promise<boolean>;
   close(): Promise<void>;
+  /** The same for the last moment of a program, in which nothing can be waited for. */
+  closeNow(): void;
 }
 
 export interface ForwardRequest {
@@ -32,20 +37,26 @@ export async function forwardSocket(request: ForwardRequest): Promise<Forward> {
   const pid = await startDaemon({ program: toolPath("ssh"), args: forwardArgs(request, socket), logFile: log });
   const ssh = (await listProcesses()).find((one) => one.pid === pid);
   const release = endWithUs(pid);
+  const isAlive = async (): Promise<boolean> => ssh !== undefined && (await isRunning(ssh));
   const close = async (): Promise<void> => {
     release();
     if (ssh !== undefined) await signalProcess(ssh, "SIGTERM");
     await rm(folder, { recursive: true, force: true });
+  };
+  const closeNow = (): void => {
+    release();
+    terminate(pid);
+    rmSync(folder, { recursive: true, force: true });
   };
   const ready = await waitFor(
     systemClock,
     { what: "ssh", timeoutMs: request.timeoutMs, intervalMs: LOOK_INTERVAL_MS },
     async () => {
       if (await canConnect(socket)) return "open" as const;
-      return ssh === undefined || !(await isRunning(ssh)) ? ("ended" as const) : undefined;
+      return (await isAlive()) ? undefined : ("ended" as const);
     },
   );
-  if (ready === "open") return { socket, close };
+  if (ready === "open") return { socket, isAlive, close, closeNow };
   const said = (await readText(log)).trim();
   await close();
   throw new Fault({
@@ -60,11 +71,7 @@ const DEADLY = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 /** ssh does not notice that we were ended: a signal that ends us ends it first. Call what comes back when it is closed. */
 function endWithUs(pid: number): () => void {
   const end = (signal: NodeJS.Signals): void => {
-    try {
-      process.kill(pid, "SIGTERM");
-    } catch {
-      // It has ended already.
-    }
+    terminate(pid);
     release();
     // The last of several that listen lets the signal do what it does by itself.
     if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
@@ -74,6 +81,14 @@ function endWithUs(pid: number): () => void {
   };
   for (const signal of DEADLY) process.on(signal, end);
   return release;
+}
+
+function terminate(pid: number): void {
+  try {
+    process.kill(pid, "SIGTERM");
+  } catch {
+    // It has ended already.
+  }
 }
 
 function forwardArgs(request: ForwardRequest, socket: string): readonly string[] {
