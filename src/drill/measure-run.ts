@@ -16,6 +16,7 @@ const RETURN_TIMEOUT_MS = 180_000;
 /** Successes in a row for this long, and as many as planned, after a move: then it is over. */
 const SETTLE_MS = 4_000;
 const JITTER_MS = 2_000;
+const QUIET_MS = 500;
 const GRACE_INTERVAL_MS = 1_000;
 
 export function seconds(durationMs: number): string {
@@ -77,8 +78,9 @@ export async function measureRun(world: World, settings: ActSettings, start: Run
   const { target } = settings;
   await settings.beforeRun?.(sessions);
   const lostBefore = await lostLocks(world, start);
-  await clock.sleep(Math.round(settings.random() * (settings.jitterMs ?? JITTER_MS)));
   const from = await mover.serving(target.name);
+  // What was just asked of the nodes costs them time, which must not be taken for the act's.
+  await clock.sleep(QUIET_MS + Math.round(settings.random() * (settings.jitterMs ?? JITTER_MS)));
   const startUs = await sessions.poll();
   progress(`run ${start.run} of ${settings.runs} (${settings.protocol}): ${target.name} is on ${from}`);
   const actStartMs = clock.monotonicMs();
