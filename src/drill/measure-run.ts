@@ -79,9 +79,11 @@ export async function measureRun(world: World, settings: ActSettings, start: Run
   await settings.beforeRun?.(sessions);
   const lostBefore = await lostLocks(world, start);
   const from = await mover.serving(target.name);
-  // What was just asked of the nodes costs them time, which must not be taken for the act's.
-  await clock.sleep(QUIET_MS + Math.round(settings.random() * (settings.jitterMs ?? JITTER_MS)));
-  const startUs = await sessions.poll();
+  await clock.sleep(Math.round(settings.random() * (settings.jitterMs ?? JITTER_MS)));
+  const polledUs = await sessions.poll();
+  // What was just asked of nodes and clients costs them time, which must not be taken for the act's.
+  await clock.sleep(QUIET_MS);
+  const startUs = new Map([...polledUs].map(([client, us]) => [client, us + QUIET_MS * 1000]));
   progress(`run ${start.run} of ${settings.runs} (${settings.protocol}): ${target.name} is on ${from}`);
   const actStartMs = clock.monotonicMs();
   let acted: Acted = { to: from };
