@@ -12,7 +12,10 @@ interface Made extends Forward {
   closed: number;
 }
 
-function keeping(fails: readonly Error[] = []): { readonly made: Made[]; readonly reach: OpenForward } {
+/** Looking whether one is alive takes longer than it may linger: whatever can happen between the two does. */
+const LOOK_MS = 3 * LINGER_MS;
+
+function keeping(fails: readonly Error[] = [], lookMs = 0): { readonly made: Made[]; readonly reach: OpenForward } {
   const made: Made[] = [];
   const left = [...fails];
   const open = async ({ host }: ForwardRequest): Promise<Forward> => {
@@ -23,7 +26,7 @@ function keeping(fails: readonly Error[] = []): { readonly made: Made[]; readonl
       socket: `/tmp/${host}-${made.length}`,
       alive: true,
       closed: 0,
-      isAlive: () => Promise.resolve(one.alive),
+      isAlive: () => passed(lookMs).then(() => one.alive),
       close: () => Promise.resolve(one.closeNow()),
       closeNow: () => {
         one.closed += 1;
@@ -64,6 +67,19 @@ describe("connections that are kept", () => {
     await passed(3 * LINGER_MS);
     assert.equal(made[0]?.closed, 1);
     assert.equal((await reach(N1)).socket, "/tmp/n1-1");
+  });
+
+  test("what is about to be used again is not closed meanwhile", async () => {
+    const { made, reach } = keeping([], LOOK_MS);
+    const first = await reach(N1);
+    await first.close();
+    const again = await reach(N1);
+    assert.deepEqual([again.socket, made[0]?.closed], ["/tmp/n1-0", 0]);
+    const closing = again.close();
+    const third = await reach(N1);
+    await closing;
+    await passed(3 * LINGER_MS);
+    assert.deepEqual([third.socket, made[0]?.closed], ["/tmp/n1-0", 0]);
   });
 
   test("one that has ended by itself is not handed out", async () => {

@@ -41,18 +41,29 @@ export function keepForwards(open = forwardSocket, lingerMs = LINGER_MS): OpenFo
     if (kept.get(key) === one) kept.delete(key);
   }
 
-  async function living(key: string): Promise<Kept | undefined> {
-    const one = kept.get(key);
-    if (one?.opened === undefined || (await one.opened.isAlive())) return one;
+  /** Counted as a user before anything is waited for: what is in use is not closed. */
+  function use(key: string, request: ForwardRequest): Kept {
+    const one = kept.get(key) ?? begin(key, request);
+    clearTimeout(one.timer);
+    one.users += 1;
+    return one;
+  }
+
+  async function useLiving(key: string, request: ForwardRequest): Promise<Kept> {
+    const one = use(key, request);
+    if (one.opened === undefined || (await one.opened.isAlive())) return one;
+    one.users -= 1;
     forget(key, one);
-    return undefined;
+    return use(key, request);
   }
 
   async function letGo(key: string, one: Kept, forward: Forward): Promise<void> {
     one.users -= 1;
     if (one.users > 0) return;
+    const alive = kept.get(key) === one && (await forward.isAlive());
+    if (one.users > 0) return;
     clearTimeout(one.timer);
-    if (kept.get(key) !== one || !(await forward.isAlive())) {
+    if (!alive) {
       forget(key, one);
       return forward.close();
     }
@@ -66,9 +77,7 @@ export function keepForwards(open = forwardSocket, lingerMs = LINGER_MS): OpenFo
 
   return async (request) => {
     const key = [request.configPath ?? "", request.host, request.remoteSocket].join(" ");
-    const one = (await living(key)) ?? kept.get(key) ?? begin(key, request);
-    clearTimeout(one.timer);
-    one.users += 1;
+    const one = await useLiving(key, request);
     const forward = await one.opening;
     one.opened = forward;
     let needed = true;
