@@ -6,6 +6,7 @@ import { Fault } from "../base/fault.ts";
 import type { Observed } from "../base/observed.ts";
 import type { Inheritance } from "../failover/grace.ts";
 import type { Ledger, Waiting } from "../failover/ledger.ts";
+import { UNWATCHED, type LockMemory } from "../failover/lock-memory.ts";
 import type { VolumeGroup } from "../lvm/volume-group.ts";
 import type { Engine, FileserverSpec, VolumeSpec } from "../model/spec.ts";
 import type { Reservations } from "../scsi/reservation.ts";
@@ -48,14 +49,14 @@ export interface VolumeFacts {
 }
 
 export interface WatchEnd {
-  /** Keys of the v3 locks seen last; undefined where nobody has looked. */
-  readonly lastLocks: ReadonlySet<string> | undefined;
+  /** Of the v3 locks. */
+  readonly lockMemory: LockMemory;
   /** Graces that had not ended. */
   readonly waiting: Waiting;
 }
 
 /** Not watched is not known: whoever was waited for before may still be, and no lock is known to be passing. */
-export const NOTHING_WATCHED: WatchEnd = { lastLocks: undefined, waiting: { v3: true, v4: true } };
+export const NOTHING_WATCHED: WatchEnd = { lockMemory: UNWATCHED, waiting: { v3: true, v4: true } };
 
 export interface StepContext {
   readonly node: Node;

@@ -150,7 +150,10 @@ describe("the watch of a service", () => {
     await clock.pass(100);
     const looked = service.looks;
     const end = await watch.stop();
-    assert.deepEqual(end, { lastLocks: new Set(["a"]), waiting: { v3: false, v4: false } });
+    assert.deepEqual(end, {
+      lockMemory: { last: new Set(["a"]), passing: new Map() },
+      waiting: { v3: false, v4: false },
+    });
     await clock.pass(2_000);
     assert.equal(service.looks, looked);
   });
@@ -159,6 +162,6 @@ describe("the watch of a service", () => {
     const { clock, watch } = watching({ look: undefined }, false);
     const end = watch.stop();
     await clock.pass(2_100);
-    assert.equal((await end).lastLocks, undefined);
+    assert.equal((await end).lockMemory.last, undefined);
   });
 });

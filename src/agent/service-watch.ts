@@ -11,7 +11,8 @@ import { messageOf } from "../base/fault.ts";
 import { known, unknown } from "../base/observed.ts";
 import type { GraceSight, Inheritance } from "../failover/grace.ts";
 import type { Ledger } from "../failover/ledger.ts";
-import { beginWatch, watchLook, type WatchOutcome, type WatchStart } from "../failover/watch.ts";
+import { awaitsTime } from "../failover/lock-memory.ts";
+import { beginWatch, watchLook, type WatchOutcome, type WatchStart, type WatchState } from "../failover/watch.ts";
 import { waitFor } from "../system/clock.ts";
 import type { GraceStatus } from "../wire/clients.ts";
 import { scaled, type WatchEnd } from "./context.ts";
@@ -96,7 +97,7 @@ export function watchService(watched: Watched, deeds: ServiceDeeds = serviceDeed
     eye ??= await deeds.openEye();
     const look = await eye.look();
     const waits = state.waiting.v3 || state.waiting.v4;
-    if (nothingNew(look) && !waits && !someoneSilent(look) && state.telling.size === 0) return;
+    if (nothingNew(look) && !someoneSilent(look) && !timePasses(state)) return;
     const v4GraceLasts = state.waiting.v4 && (await deeds.doesV4GraceLast());
     const reachable = !state.waiting.v3 || deeds.isReachable();
     const now = { monotonicMs: clock.monotonicMs(), wallMs: clock.wallMs(), v4GraceLasts, reachable };
@@ -163,7 +164,7 @@ export function watchService(watched: Watched, deeds: ServiceDeeds = serviceDeed
       const bound = { what: "the ledger", timeoutMs: scaled(node, STOP_BOUND_MS), intervalMs: STOP_INTERVAL_MS };
       const end = await waitFor(clock, bound, () => Promise.resolve(looking ? undefined : true));
       if (end === undefined) node.log(`${fileserver.name}: the last look at the ledger still hangs`);
-      return { lastLocks: state.lastLocks, waiting: state.waiting };
+      return { lockMemory: state.lockMemory, waiting: state.waiting };
     },
   };
 }
@@ -183,6 +184,11 @@ function sameForLong(): { (look: ServiceLook): boolean; forget(): void } {
       same = 0;
     },
   });
+}
+
+/** What follows from a look depends on when it is. */
+function timePasses({ waiting, telling, lockMemory }: WatchState): boolean {
+  return waiting.v3 || waiting.v4 || telling.size > 0 || awaitsTime(lockMemory);
 }
 
 function someoneSilent(look: ServiceLook): boolean {

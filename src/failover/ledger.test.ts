@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { NOTHING_SEEN, remember, UNWATCHED, type LockMemory } from "./lock-memory.ts";
 import { nextLedger, reopenedLedger, sameContent, type Ledger, type LedgerInput, type ServiceSight } from "./ledger.ts";
 
 const NOTHING: ServiceSight = { connections: [], monitored: [], unnotified: [], v4Clients: [], v3Locks: [] };
 const C1 = { name: "c1", addresses: ["10.77.0.21"] };
 const C2 = { name: "c2", addresses: ["10.77.0.22"] };
+
+function saw(...keys: readonly string[]): LockMemory {
+  return remember(NOTHING_SEEN, keys, { nowMs: 0, awaiting: false });
+}
 
 function connection(remoteAddress: string, remotePort = 700) {
   return { localAddress: "10.77.0.50", localPort: 2049, remoteAddress, remotePort };
@@ -18,7 +23,7 @@ function entry(change: Partial<Omit<LedgerInput, "sight">> & { readonly sight?: 
   return nextLedger({
     node: "n1",
     nowMs: 5000,
-    lastLocks: new Set(),
+    lockMemory: NOTHING_SEEN,
     previous: undefined,
     waiting: { v3: false, v4: false },
     final: false,
@@ -70,7 +75,7 @@ describe("a ledger's entry", () => {
   });
 
   test("lists locks that were there twice running; a release's last entry lists all", () => {
-    const looked = { sight: { v3Locks: ["b", "a"] }, lastLocks: new Set(["a"]) };
+    const looked = { sight: { v3Locks: ["b", "a"] }, lockMemory: saw("a") };
     assert.deepEqual(entry(looked).v3Locks, [{ key: "a", steady: true }]);
     assert.deepEqual(entry({ ...looked, final: true }).v3Locks, [
       { key: "a", steady: true },
@@ -79,7 +84,7 @@ describe("a ledger's entry", () => {
   });
 
   test("without a look before, no lock is known to be passing", () => {
-    const unwatched = { sight: { v3Locks: ["a"] }, lastLocks: undefined };
+    const unwatched = { sight: { v3Locks: ["a"] }, lockMemory: UNWATCHED };
     assert.deepEqual(entry({ ...unwatched, final: true }).v3Locks, [{ key: "a", steady: true }]);
     assert.deepEqual(entry(unwatched).v3Locks, [{ key: "a", steady: true }]);
   });
@@ -117,7 +122,7 @@ describe("a ledger's entry", () => {
       previous: BEFORE,
       waiting: { v3: true, v4: true },
       sight: { connections: [connection("10.77.0.21", 800)], v3Locks: ["data:1:0-0"], unnotified: [C2] },
-      lastLocks: new Set(["data:1:0-0"]),
+      lockMemory: saw("data:1:0-0"),
     });
     assert.deepEqual(
       next.connections.map((one) => [one.remoteAddress, one.remotePort]),
@@ -139,12 +144,12 @@ describe("a ledger's entry", () => {
   test("says the same whenever it is written, and in whatever order the kernel lists things", () => {
     const sight = { connections: [connection("b"), connection("a")], monitored: [C2, C1], v3Locks: ["y", "x"] };
     const turned = { connections: [connection("a"), connection("b")], monitored: [C1, C2], v3Locks: ["x", "y"] };
-    const lastLocks = new Set(["x", "y"]);
+    const lockMemory = saw("x", "y");
     const previous = BEFORE;
-    const later = { previous, lastLocks, nowMs: 9000 };
-    assert.ok(sameContent(entry({ previous, lastLocks, sight }), entry({ ...later, sight: turned })));
+    const later = { previous, lockMemory, nowMs: 9000 };
+    assert.ok(sameContent(entry({ previous, lockMemory, sight }), entry({ ...later, sight: turned })));
     assert.ok(
-      !sameContent(entry({ previous, lastLocks, sight }), entry({ ...later, sight: { ...turned, v3Locks: ["x"] } })),
+      !sameContent(entry({ previous, lockMemory, sight }), entry({ ...later, sight: { ...turned, v3Locks: ["x"] } })),
     );
   });
 });

@@ -3,6 +3,7 @@
  * next takeover knows after a crash nearly what it would know after an orderly release; the last entry of a release is
  * complete, because nothing was let in any more when it was written.
  */
+import { isSteady, type LockMemory } from "./lock-memory.ts";
 import { deferLate, withoutLate, type LateClient } from "./late.ts";
 
 /** One TCP connection of a client, as the server sees it. */
@@ -39,7 +40,7 @@ export interface V4Client {
 export interface V3Lock {
   /** VOLUME:INODE:START-END; the same on every node. */
   readonly key: string;
-  /** Seen in two looks running: not one of those that are taken and given back all the time. */
+  /** Not one of those that are taken and given back all the time (lock-memory.ts). */
   readonly steady: boolean;
 }
 
@@ -78,8 +79,8 @@ export interface LedgerInput {
   readonly node: string;
   readonly nowMs: number;
   readonly sight: ServiceSight;
-  /** Locks of the look before this one; undefined where nobody has looked: then none is known to be passing. */
-  readonly lastLocks: ReadonlySet<string> | undefined;
+  /** Of the looks before this one. */
+  readonly lockMemory: LockMemory;
   /** The ledger as it was last written, by whichever node. */
   readonly previous: Ledger | undefined;
   readonly waiting: Waiting;
@@ -93,12 +94,11 @@ export interface LedgerInput {
  * that come and go are left out of all but the final entry, so that lock traffic does not wear the disk.
  */
 export function nextLedger(input: LedgerInput): Ledger {
-  const { sight, previous, waiting, lastLocks } = input;
+  const { sight, previous, waiting, lockMemory } = input;
   // While locks are awaited nobody can say that they are all: what comes before may lack some, as after a crash.
   const final = input.final && !waiting.v3;
   const before = new Set((previous?.v3Locks ?? []).flatMap((lock) => (lock.steady ? [lock.key] : [])));
-  const isSteady = (key: string): boolean => lastLocks === undefined || lastLocks.has(key) || before.has(key);
-  const steady = sight.v3Locks.map((key) => ({ key, steady: isSteady(key) }));
+  const steady = sight.v3Locks.map((key) => ({ key, steady: isSteady(lockMemory, key, before) }));
   const v3Locks = input.final ? steady : steady.filter((lock) => lock.steady);
   const held = new Set(sight.v3Locks);
   const awaitedLocks = waiting.v3 ? (previous?.v3Locks ?? []).filter((lock) => !held.has(lock.key)) : [];

@@ -276,7 +276,7 @@ describe("the watch of a service", () => {
       limitMs: 1,
       lockdPort: LOCKD,
     };
-    assert.equal(beginWatch({ ...start, gapMs: GAP_MS, keptOut: false, startedMs: 0 }).lastLocks, undefined);
+    assert.equal(beginWatch({ ...start, gapMs: GAP_MS, keptOut: false, startedMs: 0 }).lockMemory.last, undefined);
   });
 
   test("a second crash during the grace finds everything that the first one left", () => {

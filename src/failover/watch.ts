@@ -4,6 +4,7 @@
  */
 import { known } from "../base/observed.ts";
 import { expectedClients, ruleWhileWaiting, v4GraceReasons, type GraceSight, type Inheritance } from "./grace.ts";
+import { NOTHING_SEEN, remember, UNWATCHED, type LockMemory } from "./lock-memory.ts";
 import { lateAfterLook, withoutLate } from "./late.ts";
 import {
   nextLedger,
@@ -33,8 +34,8 @@ export interface WatchStart {
 
 export interface WatchState {
   readonly waiting: Waiting;
-  /** Keys of the v3 locks seen last; undefined before the first look. */
-  readonly lastLocks: ReadonlySet<string> | undefined;
+  /** Of the v3 locks; nothing was watched before the first look. */
+  readonly lockMemory: LockMemory;
   /** The entry on the volume. */
   readonly written: Ledger | undefined;
   /** By name: when a client was first seen to have answered its notification; monotonic. */
@@ -107,7 +108,7 @@ const TELL_FOR_MS = 15 * 60_000;
 export function beginWatch({ written, v3GraceLasts, keptOut, startedMs }: WatchStart): WatchState {
   return {
     waiting: { v3: v3GraceLasts, v4: true },
-    lastLocks: undefined,
+    lockMemory: UNWATCHED,
     written,
     notifiedAtMs: new Map(),
     reclaims: "",
@@ -164,8 +165,7 @@ export function watchLook(start: WatchStart, state: WatchState, look: ServiceSig
     node: start.node,
     nowMs: now.wallMs,
     sight: look,
-    // The first look is before the second: what it sees may be gone in a moment.
-    lastLocks: state.lastLocks ?? new Set(),
+    lockMemory: state.lockMemory === UNWATCHED ? NOTHING_SEEN : state.lockMemory,
     previous: state.written,
     waiting,
     final: false,
@@ -180,7 +180,7 @@ export function watchLook(start: WatchStart, state: WatchState, look: ServiceSig
     ledger,
     state: {
       waiting,
-      lastLocks: new Set(look.v3Locks),
+      lockMemory: remember(state.lockMemory, look.v3Locks, { nowMs: now.monotonicMs, awaiting: state.waiting.v3 }),
       written: ledger,
       notifiedAtMs,
       reclaims,

@@ -75,7 +75,7 @@ export const releaseDeeds: SimDeeds<ReleaseKind> = {
       node: node.name,
       nowMs: world.events.nowMs,
       sight: sightOf(world, server, state.view),
-      lastLocks: watched.lastLocks,
+      lockMemory: watched.lockMemory,
       previous: ledgerOn(state.view),
       waiting: watched.waiting,
       final: true,

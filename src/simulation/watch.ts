@@ -2,6 +2,7 @@
 import { known } from "../base/observed.ts";
 import type { Inheritance } from "../failover/grace.ts";
 import type { Ledger } from "../failover/ledger.ts";
+import { awaitsTime, UNWATCHED } from "../failover/lock-memory.ts";
 import { beginWatch } from "../failover/watch.ts";
 import { startNotifier } from "./client.ts";
 import { newSignal, raise, spawn, waitAtMost, type Task } from "./events.ts";
@@ -80,7 +81,7 @@ const STOP_BOUND_MS = 2_000;
 
 /** Not watched is not known: whoever was waited for before may still be, and no lock is known to be passing. */
 export function nothingWatched(world: World): WatchEnd {
-  return { lastLocks: undefined, waiting: world.logic.ways.unwatched };
+  return { lockMemory: UNWATCHED, waiting: world.logic.ways.unwatched };
 }
 
 export function* endWatch(world: World, agent: SimAgent): Task<WatchEnd> {
@@ -90,7 +91,7 @@ export function* endWatch(world: World, agent: SimAgent): Task<WatchEnd> {
   watch.stopped = true;
   raise(watch.news);
   if (!watch.over) yield* waitAtMost(world.events, agent.owner, watch.ended, STOP_BOUND_MS);
-  agent.watchEnd = { lastLocks: watch.state.lastLocks, waiting: watch.state.waiting };
+  agent.watchEnd = { lockMemory: watch.state.lockMemory, waiting: watch.state.waiting };
   return agent.watchEnd;
 }
 
@@ -102,8 +103,9 @@ function* lookAgainAndAgain(world: World, node: SimNode, watch: SimWatch): Task 
     watch.unchanged += 1;
     if (waits) yield Math.min(GRACE_INTERVAL_MS_MAX, GRACE_INTERVAL_MS * watch.unchanged);
     else {
-      // The third look that shows the same can change nothing, but that somebody is to be told again.
-      if (watch.unchanged >= IDLE_LOOKS && watch.state.telling.size === 0) yield watch.news;
+      // The third look that shows the same can change nothing, but that somebody is to be told again, or a lock has stayed.
+      const timePasses = watch.state.telling.size > 0 || awaitsTime(watch.state.lockMemory);
+      if (watch.unchanged >= IDLE_LOOKS && !timePasses) yield watch.news;
       yield world.random.between(LOOK_INTERVAL_MS / 8, LOOK_INTERVAL_MS);
     }
     if (watch.stopped) return;

@@ -1,5 +1,6 @@
 /** Everything that a schedule is made of: nodes, storage, clients, the rules in force, and what was found wrong. */
 import type { Ledger, Waiting } from "../failover/ledger.ts";
+import type { LockMemory } from "../failover/lock-memory.ts";
 import type { WatchStart, WatchState } from "../failover/watch.ts";
 import type { Observed } from "../base/observed.ts";
 import type { FileserverState } from "../failover/machine.ts";
@@ -209,7 +210,7 @@ export interface SimAgent {
 }
 
 export interface WatchEnd {
-  readonly lastLocks: ReadonlySet<string> | undefined;
+  readonly lockMemory: LockMemory;
   readonly waiting: Waiting;
 }
 

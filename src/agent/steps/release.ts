@@ -138,7 +138,7 @@ export const releaseSteps: ReleaseSteps = {
       node: node.name,
       nowMs: node.clock.wallMs(),
       sight,
-      lastLocks: watched.lastLocks,
+      lockMemory: watched.lockMemory,
       previous: before.known ? before.value : undefined,
       waiting: watched.waiting,
       final,
