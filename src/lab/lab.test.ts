@@ -47,6 +47,18 @@ test("a lab with an impossible shape leaves nothing behind", async (context) => 
   assert.equal(existsSync(paths.folder), false);
 });
 
+test("another kind of cluster on the same disks is refused, before a machine is started", async (context) => {
+  const { paths } = home(context);
+  mkdirSync(paths.folder, { recursive: true });
+  await writeState(paths.stateFile, { ...STATE, cluster: "holdfast" });
+  for (const choice of [{ cluster: "stock" }, { engine: "pacemaker" }] as const)
+    await assert.rejects(
+      bringUp(WORLD, paths, "lab", { shape: {}, ...choice }, noBundle),
+      isFault("lab-cluster-differs"),
+      JSON.stringify(choice),
+    );
+});
+
 const noBundle = () => Promise.reject(new Error("no bundle in this test"));
 
 test("taking down a lab that is not there is done at once", async (context) => {

@@ -81,7 +81,7 @@ async function settleState(
   const machines = planMachines(shape);
   const suite = choice.suite ?? before?.suite ?? "trixie";
   if (before !== undefined && before.suite !== suite) throw suiteDiffers(before.suite, suite);
-  checkCluster(before?.cluster, choice.cluster);
+  checkCluster(before, choice);
   const cache = before?.cacheFolder ?? cacheFolder();
   const running = (await findLabProcesses(paths)).machines;
   if (before !== undefined && running.size > 0 && !isDeepStrictEqual(before.shape, shape)) throw shapeDiffers();
@@ -204,12 +204,19 @@ function suiteDiffers(before: string, wanted: string): Fault {
 }
 
 /** What one kind of cluster has left on disks and LUN, another one would stumble over. */
-function checkCluster(before: LabState["cluster"] = "none", wanted: LabState["cluster"] = before): void {
-  if (before === "none" || wanted === "none" || before === wanted) return;
+function checkCluster(before: LabState | undefined, wanted: Pick<UpChoice, "cluster" | "engine">): void {
+  if (before === undefined || before.cluster === "none") return;
+  const { cluster = before.cluster, engine = before.engine } = wanted;
+  if (cluster === "none") return;
+  const differs =
+    cluster === before.cluster
+      ? engine !== before.engine && [`--engine ${before.engine}`, engine]
+      : [`--cluster ${before.cluster}`, cluster];
+  if (differs === false) return;
   throw new Fault({
     kind: "refused",
     code: "lab-cluster-differs",
-    what: `this lab was made with --cluster ${before}, not ${wanted}`,
+    what: `this lab was made with ${differs[0]}, not ${differs[1]}`,
     remedy: "holdfast lab down --wipe first, or give the other lab its own --name",
   });
 }
