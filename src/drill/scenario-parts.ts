@@ -1,12 +1,14 @@
 /** What scenarios share. */
-import type { Subject } from "./judge.ts";
-import type { Act, MeasureSettings, World } from "./measure.ts";
+import type { DrillDocument } from "./document.ts";
+import { judge, type Subject } from "./judge.ts";
+import type { Act, Measured, MeasureSettings, World } from "./measure.ts";
 import type { ProtocolMix } from "./names.ts";
 import type { FileserverTarget } from "./placement.ts";
 import type { LoopGround } from "./planned-loop.ts";
 import { seeded } from "./random.ts";
-import type { DrillSettings } from "./scenario.ts";
+import type { DrillResult, DrillSettings } from "./scenario.ts";
 import { TREE_FILES_MIN } from "./tree.ts";
+import { forgetRecordings } from "./way-back/record-way-back.ts";
 
 /** Between two rounds: short against a pause of a second, long enough for an emulated client with five loops. */
 const INTERVAL_MS = 40;
@@ -77,4 +79,16 @@ export function subjectOf(
     accelerator: world.accelerator,
     ...(settings.inject === undefined ? {} : { injected: settings.inject }),
   };
+}
+
+/** The verdicts of a drill that records its runs; `also` adds to them before recordings of what passed are dropped. */
+export async function judgeRecorded(
+  world: World,
+  subject: Subject,
+  measured: Measured,
+  also: (documents: readonly DrillDocument[]) => readonly DrillDocument[] = (documents) => documents,
+): Promise<DrillResult> {
+  const documents = also(judge(subject, measured));
+  await forgetRecordings(world, measured, documents);
+  return { measured, documents };
 }

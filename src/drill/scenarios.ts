@@ -13,9 +13,8 @@ import { deadClient, locksOverMoves, locksOverPowerOff } from "./lock-drills.ts"
 import { measureActs, measurePlans, prepare, sessionId, type Act, type World } from "./measure.ts";
 import { PROBES, type LoopKind } from "./names.ts";
 import { besidePlan } from "./neighbour-plan.ts";
-import { bringBeside, common, groundOf, moveAway, subjectOf } from "./scenario-parts.ts";
+import { bringBeside, common, groundOf, judgeRecorded, moveAway, subjectOf } from "./scenario-parts.ts";
 import type { DrillResult, DrillSettings, Scenario } from "./scenario.ts";
-import { forgetRecordings } from "./way-back/record-way-back.ts";
 import { checkWire } from "./wire-check/wire-check.ts";
 
 const PLAIN: readonly Scenario[] = [
@@ -128,9 +127,7 @@ async function plannedMove(world: World, settings: DrillSettings): Promise<Drill
   const act = moveAway(world, settings);
   const shared = { ...common("planned-move", settings), recordsWayBack: true };
   const measured = await measureActs(world, { ...shared, watched, act });
-  const documents = judge(subjectOf("planned-move", "the move", world, settings), measured);
-  await forgetRecordings(world, measured, documents);
-  return { measured, documents };
+  return judgeRecorded(world, subjectOf("planned-move", "the move", world, settings), measured);
 }
 
 async function agentKill(world: World, settings: DrillSettings): Promise<DrillResult> {
@@ -180,7 +177,5 @@ async function neighbour(world: World, settings: DrillSettings): Promise<DrillRe
     ...subjectOf("neighbour", "the move", world, settings),
     neighbour: { fileserver: other.name, limitMs: UNNOTICED_PAUSE_MAX_MS },
   };
-  const documents = judge(subject, measured);
-  await forgetRecordings(world, measured, documents);
-  return { measured, documents };
+  return judgeRecorded(world, subject, measured);
 }

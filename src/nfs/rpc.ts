@@ -14,6 +14,8 @@ export const NFS_PROGRAM = 100_003;
 /** The lock manager's: Protocols for Interworking: XNFS, chapter 10; version 4 is of NFSv3 (RFC 1813, appendix II). */
 export const NLM_PROGRAM = 100_021;
 export const NLM_VERSION = 4;
+/** NLMPROC4_UNLOCK. */
+export const NLM_UNLOCK = 4;
 /** The portmapper's, and rpcbind's (RFC 1833, section 2.1). */
 export const RPCBIND_PROGRAM = 100_000;
 

@@ -8,6 +8,7 @@ import { hasV4, hushedAs, hushFilterText } from "../../linux/hush-filter.ts";
 import { muteFilterText } from "../../linux/mute-filter.ts";
 import type { HolderCommand } from "../../linux/holder.ts";
 import { exportsText, hostsText, nfsConfText } from "../../nfs/configuration.ts";
+import { NLM_PROGRAM, NLM_UNLOCK } from "../../nfs/rpc.ts";
 import { runChecked } from "../../system/commands.ts";
 import { toolPath } from "../../system/tools.ts";
 import { servedPorts } from "../../nfs/configuration.ts";
@@ -74,11 +75,12 @@ export const warmSteps: WarmSteps = {
 
   "install-filter": async ({ fileserver }, context, boundMs) => {
     const side = context.node.directors?.side(fileserver.name);
+    const unlock = { port: fileserver.nfs.ports.lockd, program: NLM_PROGRAM, procedure: NLM_UNLOCK };
     // Behind a director nobody announces the fileserver's own address.
     const announced = side === undefined ? hushedAs(fileserver) : [];
     const hardwareAddress = (await readFile(`/sys/class/net/${fileserver.interface}/address`, "utf8")).trim();
     const text = [
-      holdFilterText(servedPorts(fileserver)),
+      holdFilterText(servedPorts(fileserver), unlock),
       muteFilterText(announced, hardwareAddress, context.node.reservationKey, context.node.timeScale),
       side?.filter ?? "",
     ].join("");

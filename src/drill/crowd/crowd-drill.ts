@@ -7,7 +7,7 @@ import { PROBES } from "../names.ts";
 import { common, otherNode, subjectOf, timeScaleOf } from "../scenario-parts.ts";
 import type { DrillResult, DrillSettings } from "../scenario.ts";
 import { DRILL_FOLDER } from "../tree.ts";
-import { addressesOf } from "../wire-check/look.ts";
+import { addressesOf } from "../look-at-machines.ts";
 import type { CrowdLook } from "./config.ts";
 import { judgeCrowd, withCrowd, type CrowdRun } from "./judge-crowd.ts";
 import { startCrowd, type CrowdSession } from "./session.ts";

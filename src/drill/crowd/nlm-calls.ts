@@ -2,13 +2,13 @@
  * The Network Lock Manager, version 4: the protocol of X/Open XNFS chapter 10 with the 64-bit offsets of RFC 1813's
  * appendix II. Pure.
  */
-import { NLM_PROGRAM, NLM_VERSION, type Procedure } from "../../nfs/rpc.ts";
+import { NLM_PROGRAM, NLM_UNLOCK as UNLOCK, NLM_VERSION, type Procedure } from "../../nfs/rpc.ts";
 import { flag, join, long, opaque, readerOf, text, word, type Xdr } from "../../nfs/xdr.ts";
 import type { Handle } from "./nfs-calls.ts";
 
 export const NLM_TEST: Procedure = { program: NLM_PROGRAM, version: NLM_VERSION, procedure: 1 };
 export const NLM_LOCK: Procedure = { program: NLM_PROGRAM, version: NLM_VERSION, procedure: 2 };
-export const NLM_UNLOCK: Procedure = { program: NLM_PROGRAM, version: NLM_VERSION, procedure: 4 };
+export const NLM_UNLOCK: Procedure = { program: NLM_PROGRAM, version: NLM_VERSION, procedure: UNLOCK };
 
 /** nlm4_stats. */
 export const NLM_STATES = [

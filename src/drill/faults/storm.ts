@@ -1,11 +1,9 @@
 /** Move after move, as fast as they go: nothing may wear out. */
-import { judge } from "../judge.ts";
 import { verdictOf, type DrillDocument } from "../document.ts";
 import { measureActs, type World } from "../measure.ts";
 import { PROBES, type Probe } from "../names.ts";
 import { median } from "../pause.ts";
-import { common, moveAway, subjectOf } from "../scenario-parts.ts";
-import { forgetRecordings } from "../way-back/record-way-back.ts";
+import { common, judgeRecorded, moveAway, subjectOf } from "../scenario-parts.ts";
 import type { DrillResult, DrillSettings } from "../scenario.ts";
 
 /** Between two moves: what a client needs to be steady again. */
@@ -24,9 +22,7 @@ export async function failoverStorm(world: World, settings: DrillSettings): Prom
     recordsWayBack: true,
   };
   const measured = await measureActs(world, { ...shared, watched, act: moveAway(world, settings) });
-  const documents = withWear(judge(subjectOf("failover-storm", "the move", world, settings), measured));
-  await forgetRecordings(world, measured, documents);
-  return { measured, documents };
+  return judgeRecorded(world, subjectOf("failover-storm", "the move", world, settings), measured, withWear);
 }
 
 /** Of the probes that need no grace: what a lock waits for is the clients' doing, not the machines'. */

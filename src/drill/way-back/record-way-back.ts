@@ -10,7 +10,7 @@ import type { DrillDocument } from "../document.ts";
 import { openedMs, silenceOf } from "../explain.ts";
 import type { ActSettings, MeasuredRun, World } from "../measure.ts";
 import type { Recorded, Recording } from "../ports.ts";
-import { addressesOf, ownAddresses } from "../wire-check/look.ts";
+import { addressesOf, ownAddresses } from "../look-at-machines.ts";
 import { findWayBack, wayBackSteps } from "./way-back.ts";
 
 export interface RunToRecord {

@@ -15,7 +15,7 @@ import { DRILL_FOLDER, prepareTree } from "../tree.ts";
 import type { Recorded, Recorder } from "../ports.ts";
 import { holdLock } from "./held-lock.ts";
 import { judgeWire, type MoveTimes, type WireQuestion, type WireVerdict } from "./judge-wire.ts";
-import { addressesOf, clockDifference, ownAddresses, type ClockDifference } from "./look.ts";
+import { addressesOf, clockDifference, ownAddresses, type ClockDifference } from "../look-at-machines.ts";
 import { readPcap } from "../capture/pcap.ts";
 
 export interface WireCheckSettings {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Clock } from "../../system/clock.ts";
-import type { Machines } from "../ports.ts";
-import { addressesOf, clockDifference, ownAddresses } from "./look.ts";
+import type { Clock } from "../system/clock.ts";
+import type { Machines } from "./ports.ts";
+import { addressesOf, clockDifference, latestOnOurClockMs, ownAddresses } from "./look-at-machines.ts";
 
 function printing(...answers: readonly string[]): Machines {
   let next = 0;
@@ -29,6 +29,14 @@ test("the quickest answer knows best how far the clocks are apart", async () => 
   const clock = clockOf(400, 0, 100, 0, 400, 0, 400, 0, 400, 0);
   const { offsetMs, errorMs } = await clockDifference(printing("9000\n", "6450\n", "9000\n"), clock, "n1");
   assert.deepEqual([offsetMs, errorMs], [5000, 50]);
+});
+
+test("a machine's time on this clock: what is not known of the difference is in its favour", async () => {
+  const world = {
+    machines: printing("9000\n", "6450\n", "9000\n"),
+    clock: clockOf(400, 0, 100, 0, 400, 0, 400, 0, 400, 0),
+  };
+  assert.equal(await latestOnOurClockMs(world, "n1", 20_000), 15_000 + 50);
 });
 
 test("what is no time is told", async () => {

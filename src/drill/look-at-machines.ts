@@ -1,9 +1,9 @@
-/** What the wire check has to know of the machines: clocks and addresses. */
-import { Fault } from "../../base/fault.ts";
-import { formatAddress, parseAddress } from "../../model/address.ts";
-import type { Clock } from "../../system/clock.ts";
-import { run } from "../client.ts";
-import type { Machines } from "../ports.ts";
+/** What drills ask machines that no probe tells: how far their clocks are from this one, and their addresses. */
+import { Fault } from "../base/fault.ts";
+import { formatAddress, parseAddress } from "../model/address.ts";
+import type { Clock } from "../system/clock.ts";
+import { run } from "./client.ts";
+import type { Machines } from "./ports.ts";
 
 const LOOK_TIMEOUT_MS = 30_000;
 const CLOCK_READINGS = 5;
@@ -20,7 +20,11 @@ export interface ClockDifference {
  * emulation that is some 100 ms; the client's own clock is compared more exactly by other means (clocks.ts), but the
  * capture is written by this machine, which is on none of the lab's networks.
  */
-export async function clockDifference(machines: Machines, clock: Clock, machine: string): Promise<ClockDifference> {
+export async function clockDifference(
+  machines: Machines,
+  clock: Pick<Clock, "wallMs">,
+  machine: string,
+): Promise<ClockDifference> {
   let best: ClockDifference | undefined;
   for (let reading = 0; reading < CLOCK_READINGS; reading += 1) {
     const askedMs = clock.wallMs();
@@ -32,6 +36,16 @@ export async function clockDifference(machines: Machines, clock: Clock, machine:
   }
   if (best === undefined) throw unreadable(machine, "date", "");
   return best;
+}
+
+/** The latest that it can have been here when the machine's clock showed this time. */
+export async function latestOnOurClockMs(
+  { machines, clock }: { readonly machines: Machines; readonly clock: Pick<Clock, "wallMs"> },
+  machine: string,
+  machineMs: number,
+): Promise<number> {
+  const { offsetMs, errorMs } = await clockDifference(machines, clock, machine);
+  return machineMs - offsetMs + errorMs;
 }
 
 /** Every address by which a client resolves a name, canonical. */
