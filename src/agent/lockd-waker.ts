@@ -23,7 +23,7 @@ export interface LockdWaker {
 }
 
 export interface WakerParts {
-  readonly node: Pick<Node, "clock" | "log">;
+  readonly node: Pick<Node, "clock" | "log" | "timeScale">;
   readonly fileserver: FileserverSpec;
   readonly holder: HolderClient;
   readonly insidePid: number;
@@ -42,7 +42,7 @@ export function openLockdWaker(
   { node, fileserver, holder, insidePid }: WakerParts,
   waiting: () => number = () => waitingForLockd(fileserver, insidePid),
 ): LockdWaker {
-  const { clock, log } = node;
+  const { clock, log, timeScale } = node;
   let last = 0;
   let waking: Promise<void> | undefined;
   let wokenAtMs = Number.NEGATIVE_INFINITY;
@@ -51,7 +51,7 @@ export function openLockdWaker(
   async function wake(bytes: number): Promise<void> {
     wokenAtMs = clock.monotonicMs();
     const lockd = { what: "its lock manager", port: fileserver.nfs.ports.lockd, program: NLM_PROGRAM };
-    const problem = await callNull(holder, fileserver, { ...lockd, version: NLM_VERSION }, CALL_BOUND_MS);
+    const problem = await callNull(holder, fileserver, { ...lockd, version: NLM_VERSION }, CALL_BOUND_MS * timeScale);
     log(`${fileserver.name}: lockd did not read ${bytes} bytes of requests; woken${problem ? `: ${problem}` : ""}`);
   }
 
