@@ -5,7 +5,7 @@ import { sampleWith } from "../../tests/sample-spec.ts";
 import { loadSpec } from "../model/load.ts";
 import type { ClusterSpec } from "../model/spec.ts";
 import { assignNodeIds, corosyncConf, readCorosyncConf } from "./corosync-conf.ts";
-import { DETECTION, detectionMs } from "./detection.ts";
+import { consensusMs, DETECTION, detectionMs } from "./detection.ts";
 
 const N3 = "    - { name: n3, addresses: [10.77.0.13, 10.78.0.13] }\n";
 const SSH = "  ssh: { config: ssh_config }\n";
@@ -82,9 +82,17 @@ describe("corosync.conf", () => {
   });
 });
 
-test("the profiles differ in the order of their names, and corosync's own rule for consensus holds", () => {
-  assert.ok(detectionMs("patient") > detectionMs("balanced"));
-  assert.ok(detectionMs("balanced") > detectionMs("fast"));
-  assert.equal(detectionMs("balanced"), 6_600);
-  for (const timings of Object.values(DETECTION)) assert.ok(timings.consensusMs >= 1.2 * timings.tokenMs);
+/** Corosync's default, below which it refuses a consensus (JOIN_TIMEOUT, exec/totemconfig.c). */
+const JOIN_MS = 50;
+
+test("the profiles differ in the order of their names, and corosync's own rules for consensus hold", () => {
+  for (const nodes of [2, 3]) {
+    assert.ok(detectionMs("patient", nodes) > detectionMs("balanced", nodes));
+    assert.ok(detectionMs("balanced", nodes) > detectionMs("fast", nodes));
+  }
+  assert.deepEqual([detectionMs("balanced", 2), detectionMs("balanced", 3)], [3_600, 6_600]);
+  for (const profile of ["patient", "balanced", "fast"] as const) {
+    assert.ok(consensusMs(profile, 3) >= 1.2 * DETECTION[profile].tokenMs);
+    assert.ok(consensusMs(profile, 2) > JOIN_MS && consensusMs(profile, 2) < DETECTION[profile].tokenMs);
+  }
 });

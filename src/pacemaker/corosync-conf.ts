@@ -1,6 +1,6 @@
 /** corosync.conf from the spec, and what is read out of one that is there. */
 import type { ClusterSpec } from "../model/spec.ts";
-import { DETECTION } from "./detection.ts";
+import { consensusMs, DETECTION } from "./detection.ts";
 
 export interface CorosyncChoice {
   /**
@@ -20,7 +20,7 @@ export function corosyncConf(cluster: ClusterSpec, choice: CorosyncChoice): stri
     cluster.nodes.map((node) => node.name),
     choice.nodeIds,
   );
-  const { tokenMs, consensusMs } = DETECTION[cluster.detection];
+  const { tokenMs } = DETECTION[cluster.detection];
   const sections = [
     section("totem", {
       version: "2",
@@ -30,7 +30,7 @@ export function corosyncConf(cluster: ClusterSpec, choice: CorosyncChoice): stri
       crypto_cipher: "aes256",
       crypto_hash: "sha256",
       token: String(tokenMs),
-      consensus: String(consensusMs),
+      consensus: String(consensusMs(cluster.detection, cluster.nodes.length)),
       // With several links the first that works is used; all of them are watched.
       link_mode: "passive",
     }),
