@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { LOCAL_PAUSE_MS, localDrill, type LocalDrill } from "../../tests/local-drill.ts";
 import { systemClock } from "../system/clock.ts";
+import { measureActs } from "./measure.ts";
 import type { Recorder } from "./ports.ts";
+import { common, moveAway } from "./scenario-parts.ts";
 import { findScenario } from "./scenarios.ts";
 
 let local: LocalDrill;
@@ -103,4 +105,16 @@ test("a move that fails is the verdict, and the probes are still put away", asyn
   assert.equal(documents.length, 1);
   assert.deepEqual(documents[0]?.because, ["the move failed: n2 cannot serve home", "stopped after run 1 of 3"]);
   assert.deepEqual(readdirSync(join(local.folder, "mnt")), []);
+});
+
+test("what fails between two runs ends the drill, and what was measured by then is told", async () => {
+  const { world, settings } = local.fake(stopFor);
+  const measured = await measureActs(world, {
+    ...common("planned-move", { ...settings, runs: 3 }),
+    watched: [{ target: settings.fileserver, loops: ["write"] }],
+    act: moveAway(world, settings),
+    afterRun: () => Promise.reject(new Error("the cluster is not whole")),
+  });
+  assert.equal(measured.runs.length, 1);
+  assert.deepEqual(measured.problems, ["after run 1: the cluster is not whole", "stopped after run 1 of 3"]);
 });

@@ -247,8 +247,15 @@ async function measureSessions(world: World, settings: ActSettings, stage: Stage
       for (const [client, { span }] of measured.windows) spanStartUs.set(client, span.endUs);
       if (measured.notReturned.length > 0 || measured.actError !== undefined) break;
       if (settings.afterRun === undefined || run === settings.runs) continue;
-      await settings.afterRun();
-      await waitSteady(world, sessions, loops);
+      const goesOn = await settings
+        .afterRun()
+        .then(() => waitSteady(world, sessions, loops))
+        .catch((error: unknown) => {
+          // What was measured by then is told all the same.
+          problems.push(`after run ${run}: ${messageOf(error)}`);
+          return "stop" as const;
+        });
+      if (goesOn === "stop") break;
     }
     const looking = await revive(settings, sessions, stage);
     const end = await askEnd({ world, sessions, loops, looking, folder, problems });

@@ -149,7 +149,7 @@ function thawedTooSoon(lab: FakeLab, journal: (fencedS: number) => string): void
     const answer = (stdout: string) => Promise.resolve({ status: 0, stdout, stderr: "" });
     if (argv[0] === "getent") return answer("10.77.0.50 STREAM home\n");
     if (argv[0] === "journalctl") return answer(journal((THAWED_MS + 800 - HOUR_MS) / 1000));
-    if (argv[0] === "date") return answer(`${((THAWED_MS - HOUR_MS) / 1000).toFixed(9)}\n`);
+    if (argv[0] === "date") return answer(`${THAWED_MS - HOUR_MS}\n`);
     return world.machines.exec(machine, argv, options);
   };
   const inject = (fault: { readonly kind: string }): Promise<void> => {
