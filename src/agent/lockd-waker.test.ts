@@ -9,7 +9,7 @@ import type { FileserverSpec } from "../model/spec.ts";
 import { openLockdWaker, waitingForLockd, type LockdWaker } from "./lockd-waker.ts";
 
 const HOME = loadSpec(SAMPLE_SPEC, "sample").fileservers[0] as FileserverSpec;
-const LOOK_INTERVAL_MS = 400;
+const LOOK_INTERVAL_MS = 1_000;
 
 interface Stage {
   readonly clock: ManualClock;
@@ -71,7 +71,7 @@ describe("the waker of lockd", () => {
 
   test("wakes it again only after a while, where that did not help", async () => {
     const hanging = stage([656]);
-    await looks(hanging, 12);
+    await looks(hanging, 5);
     assert.equal(hanging.calls.length, 1);
     await looks(hanging, 4);
     assert.equal(hanging.calls.length, 2);

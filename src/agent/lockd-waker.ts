@@ -29,8 +29,8 @@ export interface WakerParts {
   readonly insidePid: number;
 }
 
-const LOOK_INTERVAL_MS = 400;
-/** A lockd that works reads what comes within moments, unless it waits for statd's disk: then it is woken in vain. */
+/** A lockd that works reads what comes within moments, unless it waits for statd and its disk: then it is woken in vain. */
+const LOOK_INTERVAL_MS = 1_000;
 const CLOSE_LOOKS = 3;
 const CLOSE_INTERVAL_MS = 30;
 const CALL_BOUND_MS = 2_000;
