@@ -79,9 +79,9 @@ describe("the waker of lockd", () => {
 
   test("says it where the lock manager does not answer either, and never calls twice at once", async () => {
     const hanging = stage([656], { answers: false });
-    await looks(hanging, 6);
+    await looks(hanging, 3);
     assert.equal(hanging.calls.length, 1);
-    await hanging.clock.pass(3_000);
+    await hanging.clock.pass(2_000);
     assert.deepEqual(hanging.log, [
       "home: lockd did not read 656 bytes of requests; woken: its lock manager was not asked: no answer",
     ]);
