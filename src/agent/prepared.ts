@@ -29,7 +29,9 @@ export function openDiskEye(node: Node, fileserver: FileserverSpec): LookAtDisks
   const readSystemId = openSystemId(node.commands);
   return async (last) => {
     if (last !== undefined && node.clock.monotonicMs() - last.atMs < scaled(node, LOOK_AGE_MAX_MS)) return last;
-    const [facts, systemId] = [await lookAtVolumes(node, fileserver), await readSystemId()];
+    // One after the other: two programs at once take the processor from clients of other fileservers.
+    const facts = await lookAtVolumes(node, fileserver);
+    const systemId = await readSystemId();
     return { facts, systemId, handedOver: false, addressesProbed: false, atMs: node.clock.monotonicMs() };
   };
 }

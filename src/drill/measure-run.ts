@@ -16,6 +16,7 @@ const RETURN_TIMEOUT_MS = 180_000;
 /** Successes in a row for this long, and as many as planned, after a move: then it is over. */
 const SETTLE_MS = 4_000;
 const JITTER_MS = 2_000;
+/** Until clients and nodes have got over being asked how far the probes are, and where the fileserver is. */
 const QUIET_MS = 500;
 const GRACE_INTERVAL_MS = 1_000;
 
@@ -81,7 +82,6 @@ export async function measureRun(world: World, settings: ActSettings, start: Run
   const from = await mover.serving(target.name);
   await clock.sleep(Math.round(settings.random() * (settings.jitterMs ?? JITTER_MS)));
   const polledUs = await sessions.poll();
-  // What was just asked of nodes and clients costs them time, which must not be taken for the act's.
   await clock.sleep(QUIET_MS);
   const startUs = new Map([...polledUs].map(([client, us]) => [client, us + QUIET_MS * 1000]));
   progress(`run ${start.run} of ${settings.runs} (${settings.protocol}): ${target.name} is on ${from}`);

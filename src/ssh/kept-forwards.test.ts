@@ -59,8 +59,7 @@ describe("connections that are kept", () => {
   test("closed a while after the last one has closed, once, and made anew then", async () => {
     const { made, reach } = keeping();
     const [one, other] = await Promise.all([reach(N1), reach(N1)]);
-    await one.close();
-    await one.close();
+    await Promise.all([one.close(), one.close()]);
     await passed(3 * LINGER_MS);
     assert.equal(made[0]?.closed, 0, "the other still needs it");
     await other.close();

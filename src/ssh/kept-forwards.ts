@@ -84,8 +84,9 @@ export function keepForwards(open = forwardSocket, lingerMs = LINGER_MS): OpenFo
     return {
       socket: forward.socket,
       async close() {
-        if (needed) await letGo(key, one, forward);
+        if (!needed) return;
         needed = false;
+        await letGo(key, one, forward);
       },
     };
   };
